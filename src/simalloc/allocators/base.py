@@ -1,0 +1,228 @@
+"""What every generation of the page allocator shares: the entry, the zone walk, the buddy path, refill and drain.
+
+A mechanism (one file each beside this one) says how the pcp lists are protected: it implements `rmqueue` and
+`free_unref_page`, and bulk calls where it has them. Generators here read as the kernel's own functions do; each
+`yield` is a step that takes time, and what changes does so when its step has ended.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+from simalloc.allocators.steps import KernelSteps
+from simalloc.allocators.strides import Strides
+from simalloc.allocators.view import ZoneView
+from simalloc.machine import Cpu, Machine, Program, SpinLock, Sync
+from simalloc.memory import MigrateType, Pcp, Recency, Zone
+
+
+class Allocator(ABC):
+    """A page allocator over `zones`, preferred first.
+
+    Subclasses protect the pcp lists: Linux v4.10 (ea57485af8f4) where nothing else is said.
+    """
+
+    has_bulk: ClassVar[bool] = False
+    """Whether there is a bulk API; without one `alloc_pages_bulk` may not be called."""
+
+    def __init__(self, machine: Machine, zones: Sequence[Zone], steps: KernelSteps) -> None:
+        self.machine = machine
+        self.hooks = machine.hooks
+        self.zones = list(zones)
+        self.k = steps
+        self.zone_lock: dict[Zone, SpinLock] = {zone: steps.lock("zone->lock") for zone in zones}
+        self.views: dict[Zone, list[ZoneView]] = {zone: [ZoneView(zone) for _ in machine.cpus] for zone in zones}
+        half_point = round(steps.costs["struct_page_lines"])
+        self.recency = [Recency(half_point) for _ in machine.cpus]
+        self.strides = Strides(self)
+
+    # Entry points
+
+    def alloc_pages(
+        self, cpu: Cpu, order: int = 0, mt: MigrateType = MigrateType.UNMOVABLE, *, cold: bool = False
+    ) -> Program[int | None]:
+        """Allocate a block of 2**order pages; return its first frame, None if no zone may give one.
+
+        There is no reclaim: below the LOW watermark the slow path tries once more, down to MIN, and gives up.
+        """
+        yield self.k.alloc_call
+        for zone in self.zones:
+            view = self.views[zone][cpu.index]
+            if view.free_pages - (1 << order) >= zone.watermarks.low:
+                pfn = yield from self._rmqueue_any(cpu, zone, order, mt, cold=cold)
+                if pfn is not None:
+                    break
+        else:
+            pfn = yield from self._slow_path(cpu, order, mt, cold=cold)
+            if pfn is None:
+                return None
+        yield self.k.prep_new_page
+        for saw in self.hooks.page_allocated:
+            saw(cpu, pfn, order)
+        return pfn
+
+    def free_pages(self, cpu: Cpu, pfn: int, order: int = 0, *, cold: bool = False) -> Program[None]:
+        """Drop the last reference to a block and free it to the zone it belongs to."""
+        for saw in self.hooks.page_freed:
+            saw(cpu, pfn, order)
+        yield self.k.put_page
+        level = self.recency[cpu.index].touch(pfn)
+        if level:
+            yield self.k.struct_page_miss[level]
+        zone = self.zone_of(pfn)
+        if order:
+            yield from self.free_pages_ok(cpu, zone, pfn, order)
+        else:
+            yield from self.free_unref_page(cpu, zone, pfn, cold=cold)
+
+    def alloc_pages_bulk(
+        self, cpu: Cpu, count: int, pages: list[int], mt: MigrateType = MigrateType.UNMOVABLE
+    ) -> Program[int]:
+        """Append up to `count` order-0 pages to `pages`, return how many. Only mechanisms with `has_bulk` have it."""
+        raise TypeError(f"{type(self).__name__} has no bulk API (asked for {count} pages on {cpu!r}: {pages}, {mt})")
+
+    def free_pages_bulk(self, cpu: Cpu, pages: Sequence[int]) -> Program[None]:
+        """Free order-0 pages one after the other (`free_hot_cold_page_list`: no gain per page in this era)."""
+        yield from self.free_pages_each(cpu, pages)
+
+    # The same, many times over: runs of pcp hits in one stride
+
+    def alloc_pages_each(
+        self, cpu: Cpu, count: int, pages: list[int], order: int = 0, mt: MigrateType = MigrateType.UNMOVABLE
+    ) -> Program[None]:
+        """Call `alloc_pages` `count` times and append what it gives to `pages`; stop at the first failure."""
+        wanted = len(pages) + count
+        while len(pages) < wanted:
+            hits = [] if order else self.strides.alloc(cpu, wanted - len(pages), mt)
+            if hits:
+                pages += hits
+                continue
+            pfn = yield from self.alloc_pages(cpu, order, mt)
+            if pfn is None:
+                return
+            pages.append(pfn)
+
+    def free_pages_each(self, cpu: Cpu, pages: Sequence[int], order: int = 0) -> Program[None]:
+        """Call `free_pages` on one block after the other."""
+        done = 0
+        while done < len(pages):
+            hits = 0 if order else self.strides.free(cpu, pages, done)
+            if not hits:
+                yield from self.free_pages(cpu, pages[done], order)
+            done += hits or 1
+
+    # What a mechanism decides
+
+    @abstractmethod
+    def rmqueue(self, cpu: Cpu, zone: Zone, mt: MigrateType, *, cold: bool) -> Program[int | None]:
+        """Take one order-0 page of `zone`, from the pcp lists if this context may use them."""
+
+    @abstractmethod
+    def free_unref_page(self, cpu: Cpu, zone: Zone, pfn: int, *, cold: bool) -> Program[None]:
+        """Free one order-0 page of `zone`, to the pcp lists if this context may use them."""
+
+    # The zone walk
+
+    def zone_of(self, pfn: int) -> Zone:
+        """Return the page's home zone. Raises ValueError for a frame that no zone has."""
+        for zone in self.zones:
+            if pfn in zone:
+                return zone
+        raise ValueError(f"no zone has page frame {pfn}")
+
+    def _rmqueue_any(self, cpu: Cpu, zone: Zone, order: int, mt: MigrateType, *, cold: bool) -> Program[int | None]:
+        if order:
+            return self.rmqueue_buddy(cpu, zone, order, mt)
+        return self.rmqueue(cpu, zone, mt, cold=cold)
+
+    def _slow_path(self, cpu: Cpu, order: int, mt: MigrateType, *, cold: bool) -> Program[int | None]:
+        yield Sync()
+        for zone in self.zones:
+            view = self.views[zone][cpu.index]
+            view.refresh()
+            if view.free_pages - (1 << order) >= zone.watermarks.min:
+                pfn = yield from self._rmqueue_any(cpu, zone, order, mt, cold=cold)
+                if pfn is not None:
+                    return pfn
+        return None
+
+    # The buddy path: order > 0, and contexts barred from the pcp lists
+
+    def rmqueue_buddy(self, cpu: Cpu, zone: Zone, order: int, mt: MigrateType) -> Program[int | None]:
+        """Take one block straight from the buddy lists, under zone->lock with interrupts masked."""
+        lock = self.zone_lock[zone]
+        yield self.k.irq_save
+        yield lock.acquire
+        taken = yield from self._remove(cpu, zone, order, mt)
+        yield lock.release
+        if taken:
+            yield self.k.zone_counters
+        yield self.k.irq_restore
+        return taken[0] if taken else None
+
+    def free_pages_ok(self, cpu: Cpu, zone: Zone, pfn: int, order: int) -> Program[None]:
+        """Give one block straight back to the buddy lists (`__free_pages_ok`)."""
+        lock = self.zone_lock[zone]
+        yield self.k.free_prepare
+        mt = self.views[zone][cpu.index].pageblock_type(pfn)
+        yield self.k.irq_save
+        yield self.k.event_counter
+        yield lock.acquire
+        yield from self._insert(cpu, zone, [(mt, [pfn])], order)
+        yield lock.release
+        yield self.k.irq_restore
+
+    # Refill and drain. The caller has masked what its generation masks.
+
+    def rmqueue_bulk(self, cpu: Cpu, zone: Zone, pcp: Pcp, mt: MigrateType, *, cold: bool) -> Program[None]:
+        """Refill an empty pcp list with `batch` pages under one hold of zone->lock."""
+        lock = self.zone_lock[zone]
+        yield lock.acquire
+        pfns = yield from self._remove(cpu, zone, 0, mt, count=pcp.batch)
+        pcp.refill(pfns, mt, cold=cold)
+        yield lock.release
+
+    def free_pcppages_bulk(self, cpu: Cpu, zone: Zone, pcp: Pcp, count: int) -> Program[None]:
+        """Return `count` of the coldest pages to the buddy lists under one hold of zone->lock."""
+        lock = self.zone_lock[zone]
+        yield lock.acquire
+        yield from self._insert(cpu, zone, pcp.take_for_drain(count), 0)
+        yield lock.release
+
+    def _remove(self, cpu: Cpu, zone: Zone, order: int, mt: MigrateType, *, count: int = 1) -> Program[list[int]]:
+        """Take one block, or up to `count` pages, off the buddy lists and charge for it; zone->lock is held."""
+        k, buddy = self.k, zone.buddy
+        splits, fallbacks = buddy.splits, buddy.fallbacks
+        if order:
+            block = buddy.remove(order, mt)
+            pfns = [] if block is None else [block]
+        else:
+            pfns = buddy.remove_pages(count, mt)
+        zone.free_pages -= len(pfns) << order
+        self.views[zone][cpu.index].refresh()
+        if pfns:
+            yield k.buddy_remove * len(pfns)
+        if buddy.splits > splits:
+            yield k.buddy_split * (buddy.splits - splits)
+        if buddy.fallbacks > fallbacks:
+            yield k.buddy_fallback * (buddy.fallbacks - fallbacks)
+        for level, pages in enumerate(self.recency[cpu.index].touch_all(pfns)):
+            if level and pages:
+                yield k.struct_page_miss[level] * pages
+        return pfns
+
+    def _insert(self, cpu: Cpu, zone: Zone, runs: list[tuple[MigrateType, list[int]]], order: int) -> Program[None]:
+        """Put runs of blocks of one type on the buddy lists and charge for them; zone->lock is held."""
+        buddy = zone.buddy
+        merges, blocks = buddy.merges, 0
+        for mt, pfns in runs:
+            blocks += len(pfns)
+            for pfn in pfns:
+                buddy.insert(pfn, order, mt)
+        zone.free_pages += blocks << order
+        self.views[zone][cpu.index].refresh()
+        yield self.k.buddy_insert * blocks
+        if buddy.merges > merges:
+            yield self.k.buddy_merge * (buddy.merges - merges)

@@ -1,0 +1,60 @@
+"""The steps page allocators are made of, and which cost each one pays.
+
+The one place where the model's work meets the cost model's parameters. Where two steps share a fitted parameter, the
+split between them is the preset's business (kind `estimated`) and only their sum is known.
+"""
+
+from __future__ import annotations
+
+from simalloc.hardware.costs import CostModel
+from simalloc.machine import Activity, Effect, Machine, SpinLock, Step
+from simalloc.memory import LEVELS, share_of_level
+
+
+class KernelSteps:
+    """Steps of a machine's kernel, priced by `costs`. Allocators of users define their own through `define`."""
+
+    def __init__(self, machine: Machine, costs: CostModel) -> None:
+        self.machine = machine
+        self.costs = costs
+        one = self.primitive
+        self.irq_save = one("irq_save", Activity.MASK, Effect.IRQ_OFF)
+        self.irq_restore = one("irq_restore", Activity.MASK, Effect.IRQ_ON)
+        self.irq_restore_alloc = self.define("irq_restore", Activity.MASK, Effect.IRQ_ON, irq_restore=1, irq_overlap=-1)
+        self.irq_restore_free = self.define("irq_restore", Activity.MASK, Effect.IRQ_ON, irq_restore=1, irq_overlap=1)
+        self.preempt_disable = one("preempt_disable", Activity.MASK, Effect.PREEMPT_OFF)
+        self.preempt_enable = one("preempt_enable", Activity.MASK, Effect.PREEMPT_ON)
+        self.spin_lock = one("spin_lock", Activity.LOCK)
+        self.spin_unlock = one("spin_unlock", Activity.LOCK)
+        self.line_transfer = one("line_transfer", Activity.TRANSFER)
+        self.alloc_call = one("alloc_call", Activity.CALL)
+        self.bulk_call = one("bulk_call", Activity.CALL)
+        self.bulk_free_call = self.define("bulk_free_call", Activity.CALL, function_call=1)
+        self.pcp_pop = one("pcp_pop", Activity.LIST)
+        self.pcp_push = one("pcp_push", Activity.LIST)
+        self.zone_counters = one("zone_counters", Activity.STATISTICS)
+        self.event_counter = one("event_counter", Activity.STATISTICS)
+        self.prep_new_page = self.define("prep_new_page", Activity.PREPARE, page_out=1, pcp_pop=-1)
+        self.put_page = one("put_page", Activity.PREPARE)
+        self.free_prepare = self.define("free_prepare", Activity.PREPARE, page_in=1, pcp_push=-1)
+        self.buddy_remove = one("buddy_remove", Activity.BUDDY_REMOVE)
+        self.buddy_split = self.define("buddy_split", Activity.BUDDY_REMOVE, buddy_level=1)
+        self.buddy_fallback = one("buddy_fallback", Activity.BUDDY_REMOVE)
+        self.buddy_insert = one("buddy_insert", Activity.BUDDY_INSERT)
+        self.buddy_merge = self.define("buddy_merge", Activity.BUDDY_INSERT, buddy_level=1)
+        self.struct_page_miss = [
+            self.define("struct_page_miss", Activity.CACHE_MISS, struct_page_miss=share_of_level(level))
+            for level in range(LEVELS)
+        ]
+
+    def define(self, name: str, activity: Activity, effect: Effect = Effect.NONE, **weights: float) -> Step:
+        """Define a step that costs the weighted sum of the cost model's parameters named."""
+        return self.machine.steps.define(name, activity, self.costs.cycles(weights), effect, weights)
+
+    def primitive(self, name: str, activity: Activity, effect: Effect = Effect.NONE) -> Step:
+        """Define a step that costs the parameter of its own name."""
+        return self.define(name, activity, effect, **{name: 1.0})
+
+    def lock(self, name: str) -> SpinLock:
+        """Make a spinlock that pays this kernel's prices."""
+        return SpinLock(name, self.spin_lock, self.spin_unlock, self.line_transfer)

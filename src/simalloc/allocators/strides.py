@@ -1,0 +1,123 @@
+"""Runs of pcp hits in one arithmetic step.
+
+Nobody writes a hit path twice: it is recorded from the allocator's own generator, run once against a scratch zone. A
+hit then costs the recorded steps and moves one page between the pcp list's head and the caller, and as many hits are
+taken at once as fit before the next thing that matters: the list's end, the high mark, or the CPU's horizon. Where
+none fits (in lockstep, under an observer of steps) callers take the ordinary way, with the same result to the cycle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from simalloc.allocators.view import ZoneView
+from simalloc.machine import Cpu, Program, Step
+from simalloc.memory import SMALLEST_ZONE, MigrateType, PcpSizes, Zone
+
+if TYPE_CHECKING:
+    from simalloc.allocators.base import Allocator
+
+
+@dataclass(frozen=True, slots=True)
+class HitPath:
+    """The steps of one call that finds what it wants in the pcp, and their sum in cycles."""
+
+    steps: tuple[Step, ...]
+    cycles: int
+
+
+Where = tuple[str, bool, bool, bool]
+
+
+class Strides:
+    """An allocator's hit paths, per kind of call and per what the CPU may do there, recorded on first use."""
+
+    def __init__(self, allocator: Allocator) -> None:
+        self._allocator = allocator
+        self._paths: dict[Where, HitPath | None] = {}
+
+    def alloc(self, cpu: Cpu, wanted: int, mt: MigrateType) -> list[int]:
+        """Take up to `wanted` order-0 pages that are pcp hits on the preferred zone; empty if the next is none."""
+        allocator = self._allocator
+        zone = allocator.zones[0]
+        pcp = zone.pcps[cpu.index]
+        available = min(wanted, len(pcp.lists[mt]))
+        if not available or allocator.views[zone][cpu.index].free_pages - 1 < zone.watermarks.low:
+            return []
+        path = self._path("alloc", cpu)
+        if path is None or (run := min(available, cpu.room() // path.cycles)) <= 0:
+            return []
+        cpu.stride(path.steps, run)
+        pfns = pcp.pop_many(mt, run)
+        for saw in allocator.hooks.page_allocated:
+            for pfn in pfns:
+                saw(cpu, pfn, 0)
+        return pfns
+
+    def free(self, cpu: Cpu, pages: Sequence[int], first: int) -> int:
+        """Free pages from `pages[first]` on that are pcp hits below the high mark; return how many were."""
+        allocator = self._allocator
+        zone = allocator.zone_of(pages[first])
+        pcp = zone.pcps[cpu.index]
+        below_high = min(len(pages) - first, pcp.high - 1 - pcp.count)
+        if below_high <= 0 or (path := self._path("free", cpu)) is None:
+            return 0
+        misses = allocator.k.struct_page_miss
+        run = min(below_high, cpu.room() // (path.cycles + misses[-1].cycles))
+        if run <= 0:
+            return 0
+        pfns = pages[first : first + run]
+        if min(pfns) < zone.start or max(pfns) >= zone.end:
+            return 0
+        cold = allocator.recency[cpu.index].touch_all(pfns)
+        allocator.views[zone][cpu.index].file(pfns, pcp.lists)
+        pcp.count += run
+        cpu.stride(path.steps, run)
+        for step, times in zip(misses[1:], cold[1:], strict=True):
+            if times:
+                cpu.stride((step,), times)
+        for saw in allocator.hooks.page_freed:
+            for pfn in pfns:
+                saw(cpu, pfn, 0)
+        return run
+
+    def _path(self, call: str, cpu: Cpu) -> HitPath | None:
+        where = (call, cpu.in_irq(), cpu.in_softirq(), cpu.irqs_disabled())
+        if where not in self._paths:
+            self._paths[where] = self._record(call, cpu)
+        return self._paths[where]
+
+    def _record(self, call: str, cpu: Cpu) -> HitPath | None:
+        allocator, k = self._allocator, self._allocator.k
+        cpus = len(allocator.machine.cpus)
+        scratch = Zone("scratch", SMALLEST_ZONE, cpus, PcpSizes(batch=1, high=4))
+        mt = MigrateType.UNMOVABLE
+        allocator.views[scratch] = [ZoneView(scratch) for _ in range(cpus)]
+        allocator.zone_lock[scratch] = k.lock("scratch")
+        around: tuple[Step, ...]
+        try:
+            if call == "alloc":
+                scratch.pcps[cpu.index].push(scratch.start, mt)
+                steps = _steps_of(allocator.rmqueue(cpu, scratch, mt, cold=False))
+                around = (k.alloc_call, k.prep_new_page)
+            else:
+                steps = _steps_of(allocator.free_unref_page(cpu, scratch, scratch.start, cold=False))
+                around = (k.put_page,)
+        finally:
+            del allocator.views[scratch], allocator.zone_lock[scratch]
+        if steps is None:
+            return None
+        steps += around
+        return HitPath(steps, sum(step.cycles for step in steps))
+
+
+def _steps_of(program: Program[Any]) -> tuple[Step, ...] | None:
+    """Drive a program by hand; None if it wants more than plain steps (a lock: no hit)."""
+    steps = []
+    for op in program:
+        if not isinstance(op, Step):
+            return None
+        steps.append(op)
+    return tuple(steps)

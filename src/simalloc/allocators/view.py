@@ -1,0 +1,46 @@
+"""What a CPU knows of a zone without holding its lock.
+
+The kernel reads NR_FREE_PAGES and pageblock types unlocked and lives with stale values. Here a CPU sees both as they
+were when it last held zone->lock. That is a definition, not an approximation of the engine: it makes the value the
+same whether CPUs run ahead on local clocks or in lockstep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from simalloc.memory import MigrateType, Zone
+
+
+class ZoneView:
+    """One CPU's view of one zone: `free_pages`, and the migratetype of pageblocks."""
+
+    __slots__ = ("_read", "_types", "_zone", "free_pages")
+
+    def __init__(self, zone: Zone) -> None:
+        self._zone = zone
+        self._types: dict[int, MigrateType] = {}
+        self._read = 0
+        self.free_pages = 0
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look at the zone as it is now: the CPU holds its lock."""
+        self.free_pages = self._zone.free_pages
+        changes = self._zone.buddy.changes
+        if self._read < len(changes):
+            self._types.update(changes[self._read :])
+            self._read = len(changes)
+
+    def pageblock_type(self, pfn: int) -> MigrateType:
+        """Return the migratetype of the pageblock around `pfn`, as last seen."""
+        return self._types.get(self._zone.buddy.pageblock(pfn), MigrateType.MOVABLE)
+
+    def file(self, pfns: Sequence[int], lists: Sequence[list[int]]) -> None:
+        """Append every page to the list of its pageblock's migratetype: `pageblock_type`, for many."""
+        types, pageblock = self._types, self._zone.buddy.pageblock
+        if not types:
+            lists[MigrateType.MOVABLE].extend(pfns)
+            return
+        for pfn in pfns:
+            lists[types.get(pageblock(pfn), MigrateType.MOVABLE)].append(pfn)

@@ -1,0 +1,279 @@
+"""The commands; each a few lines over the Python API. Heavy imports happen inside, so that --help answers at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from simalloc.results import Result
+
+app = typer.Typer(
+    name="simalloc",
+    help="Simulate how CPUs share the Linux page allocator, in cycles.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+EXIT_RULE_BROKEN = 1
+EXIT_WRONG_INPUT = 2
+EXIT_STOPPED = 130
+
+
+class Format(StrEnum):
+    """How results go to stdout."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+class TextFormat(StrEnum):
+    """Formats of commands whose output is no table of rows."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+class Kind(StrEnum):
+    """What `list` lists."""
+
+    ALLOCATORS = "allocators"
+    WORKLOADS = "workloads"
+    MACHINES = "machines"
+    LOCKS = "locks"
+    SCENARIOS = "scenarios"
+
+
+ScenarioFile = Annotated[str, typer.Argument(metavar="FILE", help="scenario file, or the name of a shipped one")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a key, such as allocator.high=1000")
+]
+Seed = Annotated[int | None, typer.Option(help="seed of everything random, over the scenario's")]
+
+
+@app.command()
+def run(
+    file: ScenarioFile,
+    set_: Overrides = None,
+    seed: Seed = None,
+    out: Annotated[Path | None, typer.Option(help="folder for results and figures [results/NAME]")] = None,
+    format_: Annotated[Format, typer.Option("--format", help="what to print")] = Format.TABLE,
+    jobs: Annotated[int, typer.Option(min=0, help="processes; 0 = one a core. Results do not depend on it")] = 0,
+) -> None:
+    """Run a scenario: print its table, save results and figures, say where."""
+    from simalloc.scenario import find, load  # noqa: PLC0415
+    from simalloc.simulation import Stopped  # noqa: PLC0415
+    from simalloc.simulation import run as simulate  # noqa: PLC0415
+
+    scenario = load(file, set_ or (), seed)
+    folder = find(file).resolve().parent
+    total, done = len(scenario.cases), [0]
+
+    def progress(label: str) -> None:
+        done[0] += 1
+        _progress(f"{scenario.name}: {done[0]} of {total} cases simulated ({label})")
+
+    _progress(f"{scenario.name}: simulating {total} cases")
+    try:
+        result = simulate(scenario, jobs=jobs or os.cpu_count() or 1, folder=folder, progress=progress)
+    except Stopped as stopped:
+        _progress("")
+        if stopped.result.rows:
+            _save(stopped.result, out or Path("results") / scenario.name, sys.stderr.write)
+        raise
+    _progress("")
+    if format_ is Format.JSON:
+        sys.stdout.write(result.to_json())
+    elif format_ is Format.CSV:
+        sys.stdout.write(result.to_csv())
+    else:
+        _print_result(scenario.about, result)
+        out = out or Path("results") / scenario.name
+    if out is not None:
+        _save(result, out, sys.stdout.write if format_ is Format.TABLE else sys.stderr.write)
+
+
+@app.command()
+def check(files: Annotated[list[str], typer.Argument(metavar="FILE...", help="scenario files")]) -> None:
+    """Validate scenarios, and run nothing."""
+    from simalloc.scenario import ScenarioError, load  # noqa: PLC0415
+
+    wrong = False
+    for file in files:
+        try:
+            scenario = load(file)
+        except ScenarioError as error:
+            typer.echo(str(error), err=True)
+            wrong = True
+        else:
+            typer.echo(f"{file}: ok, {scenario.name} with {len(scenario.cases)} case(s)")
+    if wrong:
+        raise typer.Exit(EXIT_WRONG_INPUT)
+
+
+@app.command("list")
+def list_(kind: Annotated[Kind, typer.Argument(help="what to list")]) -> None:
+    """List what there is, a line each."""
+    entries = _listing(kind)
+    width = max(map(len, entries))
+    for name, about in entries.items():
+        typer.echo(f"{name:<{width}}  {about}")
+
+
+@app.command()
+def explain(
+    allocator: Annotated[str, typer.Argument(help="an allocator; `simalloc list allocators`")],
+    format_: Annotated[TextFormat, typer.Option("--format", help="what to print")] = TextFormat.TABLE,
+) -> None:
+    """Show the steps of each path of an allocator, in each context, recorded from a run of them."""
+    from simalloc.explain import explain as record  # noqa: PLC0415
+    from simalloc.explain import explain_text  # noqa: PLC0415
+
+    paths = record(allocator)
+    if format_ is TextFormat.JSON:
+        rows = [row for path in paths for row in path.rows()]
+        typer.echo(json.dumps({"allocator": allocator, "unit": "cycles", "rows": rows}, indent=1))
+    else:
+        typer.echo(explain_text(allocator, paths, lambda text: typer.style(text, bold=True)))
+
+
+@app.command()
+def calibrate(
+    file: ScenarioFile,
+    set_: Overrides = None,
+    format_: Annotated[TextFormat, typer.Option("--format", help="what to print")] = TextFormat.TABLE,
+) -> None:
+    """Fit the cost model to the scenario's published figures; print parameters, errors, residuals, predictions."""
+    from simalloc.calibration import fit_scenario  # noqa: PLC0415
+    from simalloc.calibration.report import as_json, as_text  # noqa: PLC0415
+    from simalloc.scenario import find, load  # noqa: PLC0415
+
+    scenario = load(file, set_ or ())
+    _progress(f"{scenario.name}: counting steps in {len(scenario.cases)} cases")
+    found = fit_scenario(scenario, find(file).resolve().parent)
+    _progress("")
+    typer.echo(json.dumps(as_json(found), indent=1) if format_ is TextFormat.JSON else as_text(found))
+
+
+@app.command()
+def plot(folder: Annotated[Path, typer.Argument(metavar="DIR", help="where a run was saved")]) -> None:
+    """Draw the figures of a saved run again."""
+    from simalloc.plots import draw  # noqa: PLC0415
+    from simalloc.results import load_result  # noqa: PLC0415
+    from simalloc.scenario import ScenarioError  # noqa: PLC0415
+
+    try:
+        result = load_result(folder)
+    except (OSError, ValueError, TypeError) as error:
+        raise ScenarioError(f"{folder}: no saved run ({error}); give the folder that `simalloc run` named") from None
+    for saved in draw(result, folder):
+        typer.echo(f"saved {saved}")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of scenarios, for editors."""
+    from simalloc.scenario.model import schema_text  # noqa: PLC0415
+
+    sys.stdout.write(schema_text())
+
+
+def main() -> None:
+    """Run the command line; wrong input is one message and exit code 2, a broken rule exit code 1."""
+    try:
+        with _told_errors():
+            app()
+    except KeyboardInterrupt:
+        typer.echo("stopped", err=True)
+        sys.exit(EXIT_STOPPED)
+
+
+@contextmanager
+def _told_errors() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        code = _exit_code(error)
+        if code is None:
+            raise
+        typer.echo(str(error), err=True)
+        sys.exit(code)
+
+
+def _exit_code(error: Exception) -> int | None:
+    from simalloc.machine import RuleBroken, Stuck  # noqa: PLC0415
+    from simalloc.scenario import ScenarioError  # noqa: PLC0415
+    from simalloc.simulation import Stopped  # noqa: PLC0415
+
+    if isinstance(error, Stopped):
+        return EXIT_STOPPED
+    if isinstance(error, ScenarioError):
+        return EXIT_WRONG_INPUT
+    if isinstance(error, RuleBroken | Stuck):
+        return EXIT_RULE_BROKEN
+    return None
+
+
+def _progress(text: str) -> None:
+    """Show one line of progress, over the last; to a terminal only."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\033[K{text}")
+        sys.stderr.flush()
+
+
+def _print_result(about: str, result: Result) -> None:
+    from simalloc.results import comparison_table, error_lines  # noqa: PLC0415
+
+    clock = result.clock
+    typer.echo(f"{result.scenario}: {about}")
+    typer.echo(f"machine {clock['preset']}, {clock['unit']} at {clock['ghz']:g} GHz, seed {result.seed}\n")
+    typer.echo(comparison_table(result))
+    errors = error_lines(result)
+    if errors:
+        typer.echo("\n" + "\n".join(errors))
+    for source in result.sources:
+        typer.echo(f"published: {source}")
+
+
+def _save(result: Result, out: Path, write: Callable[[str], object]) -> None:
+    from simalloc.plots import draw  # noqa: PLC0415
+    from simalloc.scenario import ScenarioError  # noqa: PLC0415
+
+    try:
+        files = [*result.save(out), *draw(result, out)]
+    except OSError as error:
+        raise ScenarioError(f"--out {out}: cannot be written: {error.strerror}") from None
+    write("\n" + "".join(f"saved {file}\n" for file in files))
+
+
+def _listing(kind: Kind) -> dict[str, str]:
+    from simalloc.allocators import VERSIONS  # noqa: PLC0415
+    from simalloc.hardware import preset, presets  # noqa: PLC0415
+    from simalloc.scenario import load, shipped  # noqa: PLC0415
+    from simalloc.workloads import WORKLOADS  # noqa: PLC0415
+
+    match kind:
+        case Kind.ALLOCATORS:
+            return {name: f"{version.about} [{version.models}]" for name, version in VERSIONS.items()}
+        case Kind.WORKLOADS:
+            return WORKLOADS
+        case Kind.MACHINES:
+            return {name: preset(name).about for name in presets()}
+        case Kind.LOCKS:
+            return {"fifo": "granted in order of arrival; a line transfer when the holder changes CPU"}
+        case Kind.SCENARIOS:
+            return {name: load(str(file)).about for name, file in shipped().items()}
+
+
+if __name__ == "__main__":
+    main()

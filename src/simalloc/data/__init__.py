@@ -1,0 +1,1 @@
+"""Published measurements, one CSV a campaign: label, metric, parameters, value, unit, source."""

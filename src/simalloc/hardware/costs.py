@@ -1,0 +1,84 @@
+"""What things cost: named parameters in cycles, each with where it comes from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+Kind = Literal["sourced", "derived", "estimated", "fitted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One physical constant of a machine: `cycles` (of the preset's unit), what it is and how it was obtained."""
+
+    name: str
+    cycles: float
+    kind: Kind
+    about: str
+    source: str
+
+
+@dataclass(frozen=True)
+class CostModel:
+    """All parameters of a machine. `costs["irq_save"]` is cycles, and raises KeyError for a name it does not have."""
+
+    name: str
+    about: str
+    clock_ghz: float
+    unit: str
+    parameters: Mapping[str, Parameter]
+
+    def __getitem__(self, name: str) -> float:
+        return self.parameters[name].cycles
+
+    def __iter__(self) -> Iterator[Parameter]:
+        return iter(self.parameters.values())
+
+    def cycles(self, weights: Mapping[str, float]) -> int:
+        """Return the weighted sum of parameters as a whole number of cycles, never negative."""
+        return max(0, round(sum(self[name] * weight for name, weight in weights.items())))
+
+    def with_cycles(self, values: Mapping[str, float]) -> CostModel:
+        """Return a copy in which the parameters named have these values."""
+        changed = {name: replace(self.parameters[name], cycles=value) for name, value in values.items()}
+        return replace(self, parameters={**self.parameters, **changed})
+
+    def fitted(self) -> list[str]:
+        """Return the names of the parameters that a calibration may move."""
+        return [parameter.name for parameter in self if parameter.kind == "fitted"]
+
+    def digest(self) -> str:
+        """Return a hash of all values: two runs with the same digest paid the same prices."""
+        values = {parameter.name: parameter.cycles for parameter in self}
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+
+
+FITTED_SOURCE = "least squares on the 90 published points of the January 2017 campaign"
+
+
+def presets() -> list[str]:
+    """Return the names of the presets there are."""
+    folder = files("simalloc.hardware") / "presets"
+    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+@cache
+def preset(name: str) -> CostModel:
+    """Return the preset `name`. Raises KeyError if there is none."""
+    if name not in presets():
+        raise KeyError(name)
+    from ruamel.yaml import YAML  # noqa: PLC0415 - 50 ms that `simalloc --help` need not pay
+
+    text = (files("simalloc.hardware") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
+    data: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
+    parameters = {
+        key: Parameter(key, entry["cycles"], entry["kind"], entry["about"], entry.get("source", FITTED_SOURCE))
+        for key, entry in data["parameters"].items()
+    }
+    return CostModel(data["name"], data["about"], data["clock_ghz"], data["unit"], parameters)

@@ -1,0 +1,19 @@
+"""The contexts Linux code runs in, from the one anything interrupts to the one nothing here does."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Context(IntEnum):
+    """What a CPU is doing. Higher values interrupt lower ones, never the other way round."""
+
+    IDLE = 0
+    TASK = 1
+    SOFTIRQ = 2
+    HARDIRQ = 3
+
+    @property
+    def label(self) -> str:
+        """The name as the kernel and our tables write it: `task`, `softirq`, ..."""
+        return self.name.lower()

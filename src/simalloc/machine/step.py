@@ -1,0 +1,101 @@
+"""What model code yields: a named piece of work with its cost.
+
+A step is indivisible to the model (its state change happens at its end) but not to time: an unmasked interrupt may
+fall inside it. Every CPU counts how often it ran each step, in each context; cycles = count x cost, so those counts
+*are* the ledger, and calibration reads its design matrix from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+
+
+class Effect(IntEnum):
+    """What a step does to its CPU's masks when it ends. The three masks nest."""
+
+    NONE = 0
+    IRQ_OFF = 1
+    IRQ_ON = 2
+    BH_OFF = 3
+    BH_ON = 4
+    PREEMPT_OFF = 5
+    PREEMPT_ON = 6
+
+
+class Activity(StrEnum):
+    """What kind of work a cycle went into: the second key of the ledger, after the context."""
+
+    CALL = "call overhead"
+    MASK = "mask/unmask"
+    LIST = "list"
+    STATISTICS = "statistics"
+    PREPARE = "prepare"
+    BUDDY_REMOVE = "buddy removal"
+    BUDDY_INSERT = "buddy insertion"
+    CACHE_MISS = "cache miss"
+    LOCK = "lock acquire/release"
+    TRANSFER = "line transfer"
+    SPIN = "spin"
+    MEASURE = "measurement"
+    WORK = "own work"
+    IDLE = "idle"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """A named piece of work.
+
+    `cycles` is its cost. `weights` says how that cost is made of the cost model's parameters (name -> factor), which
+    is what a calibration needs; it is empty for steps whose length is not a cost (spinning, idling).
+    """
+
+    index: int
+    name: str
+    activity: Activity
+    cycles: int
+    effect: Effect = Effect.NONE
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+    def __mul__(self, times: int) -> Burst:
+        """The same step `times` times in a row."""
+        return Burst(self, times)
+
+
+class Burst:
+    """A run of equal steps, taken as one: the same cycles, the same counts, one trip through the CPU's loop."""
+
+    __slots__ = ("step", "times")
+
+    def __init__(self, step: Step, times: int) -> None:
+        self.step = step
+        self.times = times
+
+
+class StepTable:
+    """Every step a machine knows, in order of definition; a step's index is its place in every CPU's tally."""
+
+    def __init__(self) -> None:
+        self._steps: list[Step] = []
+
+    def define(
+        self,
+        name: str,
+        activity: Activity,
+        cycles: int,
+        effect: Effect = Effect.NONE,
+        weights: Mapping[str, float] | None = None,
+    ) -> Step:
+        """Add a step of `cycles` cycles. Raises ValueError if it would run backwards in time."""
+        if cycles < 0:
+            raise ValueError(f"step {name!r} would cost {cycles} cycles; a cost is 0 or more")
+        step = Step(len(self._steps), name, activity, cycles, effect, dict(weights or {}))
+        self._steps.append(step)
+        return step
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def __getitem__(self, index: int) -> Step:
+        return self._steps[index]

@@ -1,0 +1,42 @@
+"""The page checker: no page given out twice, none freed that nobody has, none lost."""
+
+from __future__ import annotations
+
+from simalloc.machine import Cpu, Instrument, RuleBroken
+from simalloc.memory import Zone
+
+
+class PageChecker(Instrument):
+    """Knows every page that a caller holds. Raises RuleBroken at the first page that is in two places."""
+
+    def __init__(self) -> None:
+        self.held: dict[int, int] = {}
+
+    def page_allocated(self, cpu: Cpu, pfn: int, order: int) -> None:
+        """Note who has it now."""
+        for frame in range(pfn, pfn + (1 << order)):
+            if frame in self.held:
+                raise RuleBroken(
+                    f"cpu {cpu.index} at cycle {cpu.clock} was given page {frame}, which cpu {self.held[frame]} holds"
+                )
+            self.held[frame] = cpu.index
+
+    def page_freed(self, cpu: Cpu, pfn: int, order: int) -> None:
+        """Nobody has it any more."""
+        for frame in range(pfn, pfn + (1 << order)):
+            if self.held.pop(frame, None) is None:
+                raise RuleBroken(f"cpu {cpu.index} at cycle {cpu.clock} freed page {frame}, which nobody holds")
+
+    def check_none_lost(self, zone: Zone, usable_pages: int) -> None:
+        """Compare pages held, parked and free with the `usable_pages` the zone began with; RuleBroken if they differ.
+
+        NR_FREE_PAGES must also be what the buddy lists really have.
+        """
+        held = sum(frame in zone for frame in self.held)
+        free, parked = zone.buddy.free_pages(), zone.parked_pages()
+        if free != zone.free_pages:
+            raise RuleBroken(f"zone {zone.name}: NR_FREE_PAGES is {zone.free_pages}, the buddy lists have {free}")
+        if held + free + parked != usable_pages:
+            raise RuleBroken(
+                f"zone {zone.name}: {held} held + {free} free + {parked} on pcp lists is not {usable_pages} pages"
+            )

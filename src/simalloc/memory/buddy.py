@@ -1,0 +1,250 @@
+"""The buddy allocator of one zone: which blocks of 2**order pages are free, on which list, in which order.
+
+State only, no time: callers read the running counts of splits, merges and fallbacks and charge for them. All of it as
+Linux v4.10 (ea57485af8f4), mm/page_alloc.c does it: `__rmqueue_smallest`, `expand`, `__rmqueue_fallback`,
+`steal_suitable_fallback`, `__free_one_page`.
+
+Memory is used for free blocks that were touched and for nothing else: the blocks nobody has asked for yet are a pair
+of frame numbers.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from simalloc.memory.migratetype import FALLBACKS, MigrateType
+
+MAX_ORDER = 11
+"""Orders 0 ... 10."""
+
+TOP_ORDER = MAX_ORDER - 1
+TOP_PAGES = 1 << TOP_ORDER
+
+PAGEBLOCK_ORDER = 9
+"""A pageblock is 2 MiB; its pages share a migratetype."""
+
+PAGEBLOCK_PAGES = 1 << PAGEBLOCK_ORDER
+
+_TYPE_BITS = 2
+_TYPE_MASK = 3
+
+
+class Buddy:
+    """The free blocks among page frames `start` ... `start + pages - 1`; `start` is a multiple of 1024.
+
+    A free list's head is the *end* of its ordered dict, so that the common case, insert and take at the head, is the
+    cheap one. `splits`, `merges`, `fallbacks` and `moved` (pages)
+    count what has happened since the beginning; `changes` lists every new pageblock type, as (pageblock, type).
+    """
+
+    def __init__(self, start: int, pages: int, *, empty: bool = False) -> None:
+        if start % TOP_PAGES:
+            raise ValueError(f"a zone starts at a multiple of {TOP_PAGES} pages, not at frame {start}")
+        self.start = start
+        self.end = start + pages
+        self.free_lists: list[list[OrderedDict[int, None]]] = [
+            [OrderedDict() for _ in MigrateType] for _ in range(MAX_ORDER)
+        ]
+        self._kind: dict[int, int] = {}
+        self._pageblock: dict[int, MigrateType] = {}
+        self.changes: list[tuple[int, MigrateType]] = []
+        self.splits = 0
+        self.merges = 0
+        self.fallbacks = 0
+        self.moved = 0
+        self._untouched = range(start, start)
+        if not empty:
+            whole = pages - pages % TOP_PAGES
+            self._untouched = range(start, start + whole, TOP_PAGES)
+            self.insert_range(start + whole, pages - whole)
+
+    # Looking
+
+    @staticmethod
+    def pageblock(pfn: int) -> int:
+        """Return the number of the pageblock around frame `pfn`."""
+        return pfn >> PAGEBLOCK_ORDER
+
+    def pageblock_type(self, pfn: int) -> MigrateType:
+        """Return the migratetype of the pageblock around frame `pfn`; after boot all are movable."""
+        return self._pageblock.get(pfn >> PAGEBLOCK_ORDER, MigrateType.MOVABLE)
+
+    def free_pages(self) -> int:
+        """Count the free pages, by looking at every list."""
+        listed = sum(len(blocks) << order for order, lists in enumerate(self.free_lists) for blocks in lists)
+        return listed + len(self._untouched) * TOP_PAGES
+
+    def blocks(self) -> list[tuple[int, int, MigrateType]]:
+        """Return every touched free block as (order, first frame, list it is on), each list from its head."""
+        return [
+            (order, pfn, mt)
+            for order, lists in enumerate(self.free_lists)
+            for mt in MigrateType
+            for pfn in reversed(lists[mt])
+        ]
+
+    # Taking
+
+    def remove(self, order: int, mt: MigrateType) -> int | None:
+        """Take a block of 2**order pages for migratetype `mt` and return its first frame, None if there is none.
+
+        The smallest block that is big enough is split down; a type that has none takes another's (`__rmqueue`).
+        """
+        pfn = self._remove_smallest(order, mt)
+        return pfn if pfn is not None else self._remove_fallback(order, mt)
+
+    def remove_pages(self, count: int, mt: MigrateType) -> list[int]:
+        """Take up to `count` single pages: what that many calls of `remove` for order 0 give, whole runs at a time.
+
+        The smallest block is taken apart from its low end. As long as all of it is wanted, that yields its pages in
+        order and leaves nothing behind, at one split fewer than it has pages.
+        """
+        pfns: list[int] = []
+        while len(pfns) < count:
+            found = self._pop_smallest(0, mt)
+            if found is None:
+                pfn = self._remove_fallback(0, mt)
+                if pfn is None:
+                    break
+                pfns.append(pfn)
+                continue
+            pfn, order = found
+            while 1 << order > count - len(pfns):
+                order -= 1
+                self.splits += 1
+                self._add(pfn + (1 << order), order, mt)
+            pfns += range(pfn, pfn + (1 << order))
+            self.splits += (1 << order) - 1
+        return pfns
+
+    def _remove_smallest(self, order: int, mt: MigrateType) -> int | None:
+        found = self._pop_smallest(order, mt)
+        if found is None:
+            return None
+        pfn, current = found
+        self._expand(pfn, order, current, mt)
+        return pfn
+
+    def _pop_smallest(self, order: int, mt: MigrateType) -> tuple[int, int] | None:
+        """Take the first block of the smallest order that is `order` or more; return its first frame and its order."""
+        for current in range(order, MAX_ORDER):
+            blocks = self.free_lists[current][mt]
+            if blocks:
+                pfn = blocks.popitem()[0]
+                del self._kind[pfn]
+                return pfn, current
+        if self._untouched and mt is MigrateType.MOVABLE:
+            return self._take_untouched(), TOP_ORDER
+        return None
+
+    def _take_untouched(self) -> int:
+        # Boot frees memory from low to high, each block to its list's head: the highest is taken first.
+        pfn = self._untouched[-1]
+        self._untouched = self._untouched[:-1]
+        return pfn
+
+    def _expand(self, pfn: int, low: int, high: int, mt: MigrateType) -> None:
+        self.splits += high - low
+        while high > low:
+            high -= 1
+            upper = pfn + (1 << high)
+            self.free_lists[high][mt][upper] = None
+            self._kind[upper] = high << _TYPE_BITS | mt
+
+    def _remove_fallback(self, order: int, mt: MigrateType) -> int | None:
+        for current in range(TOP_ORDER, order - 1, -1):
+            for other in FALLBACKS[mt]:
+                blocks = self.free_lists[current][other]
+                if blocks:
+                    pfn = next(reversed(blocks))
+                elif current == TOP_ORDER and self._untouched and other is MigrateType.MOVABLE:
+                    pfn = self._take_untouched()
+                    self._add(pfn, current, other)
+                else:
+                    continue
+                self.fallbacks += 1
+                if self._can_steal(current, mt):
+                    self._steal(pfn, current, mt)
+                self._unlink(pfn)
+                self._expand(pfn, order, current, mt)
+                return pfn
+        return None
+
+    @staticmethod
+    def _can_steal(order: int, mt: MigrateType) -> bool:
+        return order >= PAGEBLOCK_ORDER // 2 or mt is not MigrateType.MOVABLE
+
+    def _steal(self, pfn: int, order: int, mt: MigrateType) -> None:
+        first = pfn >> PAGEBLOCK_ORDER
+        if order >= PAGEBLOCK_ORDER:
+            for block in range(first, first + (1 << (order - PAGEBLOCK_ORDER))):
+                self._set_type(block, mt)
+        elif self._move_free(first << PAGEBLOCK_ORDER, mt) >= PAGEBLOCK_PAGES // 2:
+            self._set_type(first, mt)
+
+    def _move_free(self, start: int, mt: MigrateType) -> int:
+        """Move the free blocks of the pageblock at `start` to `mt`'s lists; return how many pages that were."""
+        pfn, pages = start, 0
+        while pfn < start + PAGEBLOCK_PAGES:
+            kind = self._kind.get(pfn)
+            if kind is None:
+                pfn += 1
+                continue
+            order = kind >> _TYPE_BITS
+            self._unlink(pfn)
+            self._add(pfn, order, mt)
+            pages += 1 << order
+            pfn += 1 << order
+        self.moved += pages
+        return pages
+
+    # Giving back
+
+    def insert(self, pfn: int, order: int, mt: MigrateType) -> None:
+        """Free a block: merge it with its buddy as long as that is free, then list it (`__free_one_page`).
+
+        It goes to the tail if the next merge only waits for a block that may soon be free, else to the head.
+        """
+        kinds = self._kind
+        while order < TOP_ORDER:
+            buddy = pfn ^ (1 << order)
+            kind = kinds.get(buddy)
+            if kind is None or kind >> _TYPE_BITS != order:
+                break
+            del kinds[buddy], self.free_lists[order][kind & _TYPE_MASK][buddy]
+            self.merges += 1
+            pfn &= buddy
+            order += 1
+        blocks = self.free_lists[order][mt]
+        blocks[pfn] = None
+        kinds[pfn] = order << _TYPE_BITS | mt
+        if order < TOP_ORDER - 1:
+            higher_buddy = (pfn & ~(1 << order)) ^ (2 << order)
+            if kinds.get(higher_buddy, -1) >> _TYPE_BITS == order + 1:
+                blocks.move_to_end(pfn, last=False)
+
+    def insert_range(self, start: int, pages: int, mt: MigrateType = MigrateType.MOVABLE) -> None:
+        """Free frames `start` ... `start + pages - 1` in the largest aligned blocks."""
+        end = start + pages
+        while start < end:
+            order = TOP_ORDER
+            while start % (1 << order) or start + (1 << order) > end:
+                order -= 1
+            self.insert(start, order, mt)
+            start += 1 << order
+
+    def set_pageblock_type(self, pfn: int, mt: MigrateType) -> None:
+        """Make the pageblock around `pfn` one of `mt`; free blocks keep the lists they are on."""
+        self._set_type(self.pageblock(pfn), mt)
+
+    def _set_type(self, pageblock: int, mt: MigrateType) -> None:
+        self._pageblock[pageblock] = mt
+        self.changes.append((pageblock, mt))
+
+    def _add(self, pfn: int, order: int, mt: MigrateType) -> None:
+        self.free_lists[order][mt][pfn] = None
+        self._kind[pfn] = order << _TYPE_BITS | mt
+
+    def _unlink(self, pfn: int) -> None:
+        kind = self._kind.pop(pfn)
+        del self.free_lists[kind >> _TYPE_BITS][kind & _TYPE_MASK][pfn]

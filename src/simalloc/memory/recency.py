@@ -1,0 +1,56 @@
+"""How long ago a CPU last used a struct page, measured in struct pages it used since.
+
+This stands for the CPU's caches. A `struct page` is one 64-byte line; how much of it is still near depends on how many
+other lines were used in between. The measure is reuse *time* (uses since), an upper bound of the stack distance
+(distinct lines since) that costs O(1). It is quantised to `LEVELS` levels of d / (d + half_point), so that every level
+can be a step with a fixed cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+LEVELS = 16
+
+_GRAIN = 6
+"""Distances are looked up in grains of 2**6 uses."""
+
+_TABLE = 1 << 12
+
+
+class Recency:
+    """One CPU's last use of every page frame it has used. `half_point` is the distance, in lines, of half the cost."""
+
+    def __init__(self, half_point: int) -> None:
+        self.uses = 0
+        self._last: dict[int, int] = {}
+        grain = 1 << _GRAIN
+        self._level = [int(LEVELS * d / (d + half_point)) for d in range(grain // 2, _TABLE * grain, grain)]
+        self._level.append(LEVELS - 1)
+
+    def touch(self, pfn: int) -> int:
+        """Use the struct page of `pfn`; return how cold it was: 0 (just used) ... LEVELS - 1 (long ago, or never)."""
+        uses = self.uses = self.uses + 1
+        last = self._last.get(pfn)
+        self._last[pfn] = uses
+        grains = min((uses - last) >> _GRAIN, _TABLE) if last is not None else _TABLE
+        return self._level[grains]
+
+    def touch_all(self, pfns: Sequence[int]) -> list[int]:
+        """Use many, one after the other; return how many were of each level of coldness."""
+        uses, last_use, level = self.uses, self._last, self._level
+        counts = [0] * LEVELS
+        for pfn in pfns:
+            uses += 1
+            last = last_use.get(pfn)
+            last_use[pfn] = uses
+            grains = (uses - last) >> _GRAIN if last is not None else _TABLE
+            grains = min(grains, _TABLE)
+            counts[level[grains]] += 1
+        self.uses = uses
+        return counts
+
+
+def share_of_level(level: int) -> float:
+    """Return the middle of the range of d / (d + half_point) that `level` stands for; level 0 costs nothing."""
+    return (level + 0.5) / LEVELS if level else 0.0

@@ -1,0 +1,77 @@
+"""What a run found: flat rows, so that `pandas.DataFrame(result.rows)` is the table."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import asdict, dataclass, field
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Result:
+    """Rows of figures, of the ledger, of lock statistics and of latencies, and what they came from.
+
+    `rows`: label, allocator, the workload's parameters by name, metric, value, unit, and `published` where there is a
+    published figure. `cases`: one entry a label, with allocator, batch and high (pages). Times are in `clock`'s unit.
+    """
+
+    scenario: str
+    seed: int
+    simalloc: str
+    config: str
+    clock: Row
+    cases: list[Row]
+    rows: list[Row] = field(default_factory=list)
+    ledger: list[Row] = field(default_factory=list)
+    locks: list[Row] = field(default_factory=list)
+    latency: list[Row] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
+
+    def to_json(self) -> str:
+        """Return the run as JSON: the same bytes for the same scenario and seed."""
+        return json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` wrote."""
+        return cls(**json.loads(text))
+
+    def to_csv(self) -> str:
+        """Return the rows as CSV, with every column that any row has."""
+        columns = list(dict.fromkeys(key for row in self.rows for key in row))
+        text = StringIO()
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        return text.getvalue()
+
+    def to_dataframe(self) -> DataFrame:
+        """Return the rows as a pandas DataFrame."""
+        from pandas import DataFrame  # noqa: PLC0415 - half a second that only its users should pay
+
+        return DataFrame(self.rows)
+
+    def select(self, **where: Any) -> list[Row]:
+        """Return the rows with these values, such as `select(label="bulk", metric="alloc")`."""
+        return [row for row in self.rows if all(row.get(key) == value for key, value in where.items())]
+
+    def save(self, folder: Path) -> list[Path]:
+        """Write result.json and rows.csv into `folder`, made if need be; return the files."""
+        folder.mkdir(parents=True, exist_ok=True)
+        files = {folder / "result.json": self.to_json(), folder / "rows.csv": self.to_csv()}
+        for file, text in files.items():
+            file.write_text(text, encoding="utf-8")
+        return list(files)
+
+
+def load_result(folder: Path) -> Result:
+    """Read the run saved in `folder`. Raises FileNotFoundError if there is none."""
+    return Result.from_json((folder / "result.json").read_text(encoding="utf-8"))

@@ -1,0 +1,77 @@
+"""What is wrong with a scenario, said where it stands: `file:line:column: key: what; what would be right`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+
+Path = tuple[str | int, ...]
+
+
+class ScenarioError(Exception):
+    """The input is wrong. Its text is one line per problem, each located; nothing was simulated."""
+
+
+class Problem(Exception):  # noqa: N818
+    """One thing wrong at one key; the loader knows where that key stands in the file."""
+
+    def __init__(self, path: Path, message: str) -> None:
+        super().__init__(f"{dotted(path)}: {message}")
+        self.path = path
+        self.message = message
+
+
+def dotted(path: Path) -> str:
+    """Return a key as people write it: `compare[1].workload.api`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text or "the scenario"
+
+
+def suggestion(word: str, known: Sequence[str]) -> str:
+    """Return `did you mean "x"?` if some known word is near, else the list of what there is."""
+    near = get_close_matches(word, known, n=1, cutoff=0.6)
+    return f'did you mean "{near[0]}"?' if near else f"known are {', '.join(known)}"
+
+
+def problems_of(error: ValidationError, models: Callable[[Path], type[BaseModel] | None]) -> list[Problem]:
+    """Turn pydantic's findings into problems, one per place; `models` tells which model a path leads into."""
+    found: dict[Path, list[Mapping[str, Any]]] = {}
+    for detail in error.errors():
+        model_path = tuple(part for part in detail["loc"] if not _is_union_branch(part))
+        found.setdefault(model_path, []).append(detail)
+    return [Problem(path, _explain(path, details, models)) for path, details in found.items()]
+
+
+def _is_union_branch(part: str | int) -> bool:
+    return (
+        isinstance(part, str)
+        and re.fullmatch(r"(literal|constrained|function|list|int|float|str)\b.*", part) is not None
+    )
+
+
+def _explain(path: Path, details: list[Mapping[str, Any]], models: Callable[[Path], type[BaseModel] | None]) -> str:
+    detail = details[0]
+    value = detail["input"]
+    match detail["type"]:
+        case "extra_forbidden":
+            model = models(path[:-1])
+            known = sorted(model.model_fields) if model else []
+            return f"unknown key; {suggestion(str(path[-1]), known)}"
+        case "missing":
+            return "required, and missing"
+        case "value_error":
+            return str(detail["ctx"]["error"])
+    wanted = " or ".join(dict.fromkeys(_wanted(each) for each in details))
+    return f"{value!r} is wrong: {wanted}"
+
+
+def _wanted(detail: Mapping[str, Any]) -> str:
+    message = str(detail["msg"])
+    return message.removeprefix("Input should be ").replace("Input should", "it should")

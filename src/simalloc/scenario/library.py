@@ -1,0 +1,33 @@
+"""The scenarios that come with simalloc, found by name from anywhere."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from simalloc.scenario.errors import ScenarioError, suggestion
+
+PACKAGE = Path(__file__).resolve().parent.parent
+
+
+@cache
+def shipped() -> dict[str, Path]:
+    """Return name -> file of every shipped scenario: in the wheel inside the package, in a checkout beside src/."""
+    for folder in (PACKAGE / "scenarios", PACKAGE.parent.parent / "scenarios"):
+        files = sorted(folder.glob("*.yaml"))
+        if files:
+            return {file.stem: file for file in files}
+    return {}
+
+
+def find(name: str) -> Path:
+    """Return the file that `name` means: a path, or a shipped scenario. Raises ScenarioError."""
+    path = Path(name)
+    if path.is_dir():
+        raise ScenarioError(f"{name}: is a directory; give a scenario file inside it")
+    if path.exists():
+        return path
+    known = shipped()
+    if path.name.removesuffix(".yaml") in known and len(path.parts) == 1:
+        return known[path.name.removesuffix(".yaml")]
+    raise ScenarioError(f"{name}: no such file, and no shipped scenario; {suggestion(path.stem, list(known))}")

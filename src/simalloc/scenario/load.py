@@ -1,0 +1,149 @@
+"""Reading scenario files: YAML 1.2, `--set` overrides on top, every error with file, line and column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path as FilePath
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from simalloc.results import PublishedError, read_published
+from simalloc.scenario.errors import Path, Problem, ScenarioError, dotted, problems_of
+from simalloc.scenario.library import find
+from simalloc.scenario.model import Scenario, model_at
+
+
+def load(name: str, overrides: Sequence[str] = (), seed: int | None = None) -> Scenario:
+    """Read the scenario `name`, a file or the name of a shipped one, and apply `key=value` overrides.
+
+    Raises ScenarioError, one line per problem.
+    """
+    file = find(name)
+    source = _Source(str(file), _parse(file))
+    for override in overrides:
+        source.override(override)
+    if seed is not None:
+        source.override(f"seed={seed}", "--seed")
+    try:
+        scenario = Scenario.model_validate(source.plain())
+        _ = scenario.cases
+        if scenario.published is not None:
+            _check_published(scenario.published, file.parent)
+    except ValidationError as error:
+        raise ScenarioError("\n".join(source.located(p) for p in problems_of(error, model_at))) from None
+    except Problem as problem:
+        raise ScenarioError(source.located(problem)) from None
+    return scenario
+
+
+def _check_published(name: str, folder: FilePath) -> None:
+    try:
+        read_published(name, folder)
+    except PublishedError as error:
+        raise Problem(("published",), str(error)) from None
+
+
+def _parse(file: FilePath) -> CommentedMap:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ScenarioError(f"{file}:1:1: not a text file; a scenario is YAML in UTF-8") from None
+    except OSError as error:
+        raise ScenarioError(f"{file}: cannot be read: {error.strerror}") from None
+    try:
+        data = YAML(typ="rt", pure=True).load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
+        reason = (error.problem or "cannot be parsed").splitlines()[0]
+        raise ScenarioError(f"{file}:{place}: not valid YAML: {reason}") from None
+    except (YAMLError, ValueError) as error:
+        raise ScenarioError(f"{file}:1:1: not valid YAML: {str(error).splitlines()[0]}") from None
+    if data is None:
+        raise ScenarioError(f"{file}:1:1: the file is empty; a scenario needs at least name and workload")
+    if not isinstance(data, CommentedMap):
+        kind = "a list" if isinstance(data, list) else "plain text"
+        raise ScenarioError(f"{file}:1:1: this is {kind}, not a scenario; it should be keys such as name, workload")
+    return data
+
+
+class _Source:
+    """A parsed file that remembers where each key stands, and which keys came from `--set`."""
+
+    def __init__(self, file: str, data: CommentedMap) -> None:
+        self.file = file
+        self.data = data
+        self.set_by: dict[Path, str] = {}
+
+    def plain(self) -> dict[str, Any]:
+        plain: dict[str, Any] = _plain(self.data)
+        return plain
+
+    def override(self, text: str, origin: str | None = None) -> None:
+        """Apply `key=value`; the value is read as YAML. Raises ScenarioError."""
+        origin = origin or f"--set {text}"
+        key, equals, value_text = text.partition("=")
+        if not equals or not key:
+            raise ScenarioError(f"{origin}: write it as key=value, such as allocator.high=1000")
+        try:
+            value = YAML(typ="safe", pure=True).load(value_text)
+        except YAMLError:
+            raise ScenarioError(f"{origin}: {value_text!r} is not a YAML value") from None
+        path: Path = tuple(int(part) if part.isdigit() else part for part in key.split("."))
+        parent: Any = self.data
+        for depth, part in enumerate(path[:-1]):
+            child = _child(parent, part)
+            if isinstance(child, str) and part == "allocator":
+                child = parent[part] = CommentedMap(name=child)
+            elif child is None and isinstance(parent, CommentedMap):
+                child = parent[part] = CommentedMap()
+            if not isinstance(child, CommentedMap | CommentedSeq):
+                raise ScenarioError(f"{origin}: {dotted(path[: depth + 1])} has no keys below it")
+            parent = child
+        last = path[-1]
+        if isinstance(parent, CommentedSeq) and not (isinstance(last, int) and last < len(parent)):
+            raise ScenarioError(f"{origin}: {dotted(path[:-1])} has {len(parent)} entries, 0 to {len(parent) - 1}")
+        parent[last] = value
+        self.set_by[path] = origin
+
+    def located(self, problem: Problem) -> str:
+        """Return the problem with where it stands: file:line:column, or the option that set it."""
+        for length in range(len(problem.path), 0, -1):
+            if problem.path[:length] in self.set_by:
+                return f"{self.set_by[problem.path[:length]]}: {problem}"
+        line, column = self._position(problem.path)
+        return f"{self.file}:{line}:{column}: {problem}"
+
+    def _position(self, path: Path) -> tuple[int, int]:
+        """Return line and column, from 1, of the key at `path`, or of the nearest key above it that exists."""
+        node: Any = self.data
+        position = (0, 0)
+        for part in path:
+            if not isinstance(node, CommentedMap | CommentedSeq) or _child(node, part) is None:
+                break
+            position = node.lc.item(part) if isinstance(node, CommentedSeq) else node.lc.key(part)
+            node = node[part]
+        return position[0] + 1, position[1] + 1
+
+
+def _child(node: Any, part: str | int) -> Any:
+    if isinstance(node, CommentedMap):
+        return node.get(part)
+    if isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
+        return node[part]
+    return None
+
+
+def _plain(node: Any) -> Any:
+    if isinstance(node, CommentedMap):
+        return {key: _plain(value) for key, value in node.items()}
+    if isinstance(node, CommentedSeq):
+        return [_plain(value) for value in node]
+    for kind in (bool, int, float, str):
+        if isinstance(node, kind):
+            return kind(node)
+    return node

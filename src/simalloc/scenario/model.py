@@ -1,0 +1,265 @@
+"""The file a person writes, as typed objects. Buildable in Python without any YAML."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from simalloc.allocators import VERSIONS, Version
+from simalloc.hardware import CostModel, preset, presets
+from simalloc.memory import SMALLEST_ZONE, PcpSizes, pages_of, size_of
+from simalloc.memory.zone import watermarks_v4_10
+from simalloc.scenario.errors import Path, Problem, ScenarioError, problems_of, suggestion
+from simalloc.workloads import PageAllocSpec, Strict
+
+
+class MachineSpec(Strict):
+    """The hardware: CPUs, and what things cost on them."""
+
+    preset: str = Field(default="seed-2017", description="cost model; `simalloc list machines`")
+    cpus: Annotated[int, Field(ge=1, le=1024)] = Field(default=1, description="CPUs, all on one zone")
+    costs: dict[str, Annotated[float, Field(ge=0, le=1e9)]] = Field(
+        default={}, description="parameters of the cost model to change, in its unit (cycles)"
+    )
+
+    @field_validator("preset")
+    @classmethod
+    def _preset_exists(cls, name: str) -> str:
+        if name not in presets():
+            raise ValueError(f"{name!r} is no machine preset; {suggestion(name, presets())}")
+        return name
+
+    @model_validator(mode="after")
+    def _costs_exist(self) -> MachineSpec:
+        known = sorted(preset(self.preset).parameters)
+        for name in self.costs:
+            if name not in known:
+                raise ValueError(f"{self.preset} has no cost {name!r}; {suggestion(name, known)}")
+        return self
+
+    def cost_model(self) -> CostModel:
+        """Return the preset with the changes asked for."""
+        return preset(self.preset).with_cycles(self.costs)
+
+
+class MemorySpec(Strict):
+    """One zone, and the state it starts in."""
+
+    zone: str = Field(default="4GiB", description="size of the zone, such as 4GiB, 512MiB or 20000 pages")
+    initial: Literal["fresh", "warmed", "fragmented"] = Field(
+        default="fresh",
+        description="fresh = as after boot; warmed = pcp lists filled; fragmented = only scattered single pages free",
+    )
+    span: str = Field(default="256MiB", description="fragmented: the part of the zone that has free pages")
+    free_share: Annotated[float, Field(gt=0, le=0.5)] = Field(
+        default=0.5, description="fragmented: share of the span's pages that are free (at most one of two buddies)"
+    )
+
+    @field_validator("zone", "span")
+    @classmethod
+    def _is_a_size(cls, size: str) -> str:
+        pages = pages_of(size)
+        if pages < SMALLEST_ZONE:
+            raise ValueError(f"{size!r} is {pages} pages; the smallest zone is {SMALLEST_ZONE} pages (16MiB)")
+        return size
+
+    def usable_pages(self) -> int:
+        """Return how many pages are free at the start."""
+        if self.initial == "fragmented":
+            return int(min(pages_of(self.span), pages_of(self.zone)) * self.free_share)
+        return pages_of(self.zone)
+
+
+class AllocatorSpec(Strict):
+    """Which page allocator, and its sizes where they are not to follow from the zone."""
+
+    name: str | None = Field(default=None, description="a kernel version; `simalloc list allocators`")
+    batch: Annotated[int, Field(ge=1)] | None = Field(default=None, description="pages per refill and drain")
+    high: Annotated[int, Field(ge=1)] | None = Field(default=None, description="pcp count at which a free drains")
+
+    @field_validator("name")
+    @classmethod
+    def _exists(cls, name: str | None) -> str | None:
+        if name is not None and name not in VERSIONS:
+            raise ValueError(f"there is no allocator {name!r}; {suggestion(name, list(VERSIONS))}")
+        return name
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    def over(self, base: AllocatorSpec) -> AllocatorSpec:
+        """Return this with what it leaves open taken from `base`."""
+        return base.model_copy(update=self.model_dump(exclude_none=True))
+
+
+class CaseSpec(Strict):
+    """One column of a comparison: what differs from the scenario."""
+
+    label: Annotated[str, Field(min_length=1)] = Field(description="the column's name in tables and figures")
+    allocator: AllocatorSpec = Field(default=AllocatorSpec(), description="over the scenario's allocator")
+    workload: dict[str, Any] = Field(default={}, description="keys over the scenario's workload")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One run: everything it needs, with nothing left open."""
+
+    label: str
+    version: Version
+    sizes: PcpSizes
+    machine: MachineSpec
+    memory: MemorySpec
+    workload: PageAllocSpec
+
+
+Selection = dict[str, list[str | int]]
+
+
+class StageSpec(Strict):
+    """Fit some parameters on some of the published points, with what earlier stages found held."""
+
+    fit: list[str] = Field(description="parameters of the cost model")
+    on: Selection = Field(default={}, description="which points, such as {label: [bulk], batch: [1, 128]}")
+
+
+class PredictionSpec(Strict):
+    """Fit on some points, predict others: what a model is worth beyond its fit."""
+
+    about: str = Field(description="the claim, in a sentence")
+    held: dict[str, float] = Field(default={}, description="parameters held at these values")
+    stages: Annotated[list[StageSpec], Field(min_length=1)] = Field(description="fits, in order")
+    predict: Selection = Field(description="which points; those fitted on are left out")
+
+
+class CalibrationSpec(Strict):
+    """What `simalloc calibrate` fits and checks."""
+
+    fit: list[str] | None = Field(default=None, description="parameters to fit; all the preset calls fitted by default")
+    predictions: list[PredictionSpec] = Field(default=[], description="checks of what the fit is worth")
+
+
+class Scenario(Strict):
+    """A question to the simulator."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = Field(
+        description="short name; results are saved under it"
+    )
+    about: str = Field(default="", description="what it shows, in a sentence")
+    machine: MachineSpec = MachineSpec()
+    memory: MemorySpec = MemorySpec()
+    allocator: AllocatorSpec = Field(default=AllocatorSpec(), description="allocator, or what all compared share")
+    workload: PageAllocSpec = Field(description="what runs on the CPUs; `simalloc list workloads`")
+    compare: list[CaseSpec] = Field(default=[], description="the columns to compare; the first is the baseline")
+    published: str | None = Field(default=None, description="CSV of published figures to stand beside the simulated")
+    calibration: CalibrationSpec = Field(default=CalibrationSpec(), description="for `simalloc calibrate`")
+    seed: Annotated[int, Field(ge=0)] = Field(default=1, description="of everything random")
+    lockstep: bool = Field(default=False, description="every step an event: the same results, slower")
+    tie_order: Literal["fixed", "shuffled"] = Field(
+        default="fixed", description="events of one cycle: by CPU number, or at random (seeded)"
+    )
+
+    @cached_property
+    def cases(self) -> list[Case]:
+        """The runs this scenario asks for. Raises Problem for what only shows when they are put together."""
+        if not self.compare:
+            return [self._case((), CaseSpec(label=self.allocator.name or "allocator"))]
+        labels = [case.label for case in self.compare]
+        for i, label in enumerate(labels):
+            if label in labels[:i]:
+                raise Problem(("compare", i, "label"), f"{label!r} is used twice; labels tell columns apart")
+        return [self._case(("compare", i), case) for i, case in enumerate(self.compare)]
+
+    def _case(self, path: Path, spec: CaseSpec) -> Case:
+        allocator = spec.allocator.over(self.allocator)
+        if allocator.name is None:
+            raise Problem((*path, "allocator"), f"name one; known are {', '.join(VERSIONS)}")
+        version = VERSIONS[allocator.name]
+        computed = version.sizes(pages_of(self.memory.zone))
+        sizes = PcpSizes(allocator.batch or computed.batch, allocator.high or computed.high)
+        if sizes.high < sizes.batch and (allocator.batch or allocator.high):
+            key = "high" if allocator.high else "batch"
+            whose = path if getattr(spec.allocator, key) else ()
+            raise Problem(
+                (*whose, "allocator", key),
+                f"high {sizes.high} is below batch {sizes.batch}; a drain takes a batch, so high >= batch "
+                f"(the zone's own sizes are batch {computed.batch}, high {computed.high})",
+            )
+        try:
+            workload = type(self.workload).model_validate(self.workload.model_dump() | spec.workload)
+        except ValidationError as error:
+            first = problems_of(error, lambda _: type(self.workload))[0]
+            raise Problem((*path, "workload", *first.path), first.message) from None
+        case = Case(spec.label, version, sizes, self.machine, self.memory, workload)
+        _check_fit(path, case)
+        return case
+
+    def digest(self) -> str:
+        """Return a hash of the scenario and of every cost it pays; equal hashes mean equal results."""
+        content = json.dumps(self.model_dump(mode="json", exclude={"about", "calibration"}), sort_keys=True)
+        return hashlib.sha256(f"{content} {self.machine.cost_model().digest()}".encode()).hexdigest()[:16]
+
+
+def _check_fit(path: Path, case: Case) -> None:
+    """Raise Problem if the workload asks for what the allocator or the zone cannot give."""
+    workload, version = case.workload, case.version
+    if workload.api == "bulk" and not version.mechanism.has_bulk:
+        with_bulk = [name for name, each in VERSIONS.items() if each.mechanism.has_bulk]
+        raise Problem(
+            (*path, "workload", "api"),
+            f"{version.name} has no bulk API; use api: single, or an allocator that has one: {', '.join(with_bulk)}",
+        )
+    zone = pages_of(case.memory.zone)
+    parked = case.sizes.high + 2 * case.sizes.batch
+    needed = case.machine.cpus * (workload.pages_needed() + parked) + watermarks_v4_10(zone).high
+    if needed > case.memory.usable_pages():
+        key = "span" if case.memory.initial == "fragmented" else "zone"
+        raise Problem(
+            ("memory", key),
+            f"{case.memory.usable_pages()} free pages are too few: {case.machine.cpus} CPU(s) hold up to "
+            f"{workload.pages_needed()} pages each, pcp lists and watermarks keep {needed} in all; "
+            f"give at least {size_of(1 << (needed * (2 if key == 'span' else 1) - 1).bit_length())}",
+        )
+
+
+def build(data: Mapping[str, Any]) -> Scenario:
+    """Return the scenario that `data` (as read from YAML or JSON) describes. Raises ScenarioError."""
+    try:
+        scenario = Scenario.model_validate(dict(data))
+        _ = scenario.cases
+    except ValidationError as error:
+        raise ScenarioError("\n".join(map(str, problems_of(error, model_at)))) from None
+    except Problem as problem:
+        raise ScenarioError(str(problem)) from None
+    return scenario
+
+
+def model_at(path: Path) -> type[Strict] | None:
+    """Return the model that the value at `path` of a scenario is of."""
+    lists: dict[str, dict[int, type[Strict]]] = {
+        "compare": {2: CaseSpec, 3: AllocatorSpec},
+        "calibration": {1: CalibrationSpec, 3: PredictionSpec, 5: StageSpec},
+    }
+    if path and path[0] in lists:
+        return lists[str(path[0])].get(len(path))
+    parts: dict[Path, type[Strict]] = {
+        (): Scenario,
+        ("machine",): MachineSpec,
+        ("memory",): MemorySpec,
+        ("allocator",): AllocatorSpec,
+        ("workload",): PageAllocSpec,
+    }
+    return parts.get(path)
+
+
+def schema_text() -> str:
+    """Return the JSON Schema of scenario files."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Scenario.model_json_schema()}
+    return json.dumps(schema, indent=2) + "\n"

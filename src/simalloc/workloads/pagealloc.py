@@ -1,0 +1,213 @@
+"""pagealloc: allocate a batch, free it in the same order, time both; as mmtests did it in January 2017.
+
+Source: gormanm/mmtests at 434e3908, stap-scripts/pagealloc-micro.stp and bin/lib/MMTests/ExtractPagealloc.pm. Its
+arithmetic is part of the published figures, so it is reproduced here: a round runs b + 1 pages but the sums are divided
+by b, both divisions are integer divisions, and the first two samples are dropped. The bulk variant was never
+published; its figures say that it runs b pages.
+"""
+
+from __future__ import annotations
+
+from statistics import fmean
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from simalloc.allocators import Allocator, KernelSteps
+from simalloc.machine import Activity, Cpu, Program
+from simalloc.measure import Sections
+from simalloc.workloads.base import Measured, Strict, Workload
+
+PAGES_PER_SAMPLE = 4096
+MOST_ROUNDS = 31
+FEWEST_ROUNDS = 1
+
+Batch = Annotated[int, Field(ge=1, le=1 << 20)]
+
+
+class PageAllocSpec(Strict):
+    """The mmtests pagealloc microbenchmark."""
+
+    kind: Literal["pagealloc"]
+    batches: Annotated[list[Batch], Field(min_length=1)] = Field(
+        default=[1 << i for i in range(15)], description="blocks per round; each batch is a row of the table"
+    )
+    api: Literal["single", "bulk"] = Field(
+        default="single", description="one call a page, or the bulk list API (allocators that have one)"
+    )
+    order: Annotated[int, Field(ge=0, le=10)] = Field(default=0, description="blocks of 2**order pages")
+    context: Literal["task", "softirq", "hardirq"] = Field(
+        default="task", description="where the benchmark runs; the published one ran in a task"
+    )
+    samples: Annotated[int, Field(ge=1)] = Field(default=15, description="outer repetitions")
+    dropped: Annotated[int, Field(ge=0)] = Field(default=2, description="samples not reported, at the start")
+    neighbour: bool = Field(
+        default=True,
+        description="between rounds another user of the CPU takes a page, or gives one back, so that rounds that "
+        "spill meet the pcp lists in every phase, as 10000 rounds on a live machine do",
+    )
+    rounds: Literal["auto"] | Annotated[int, Field(ge=1)] = Field(
+        default="auto",
+        description="inner rounds a sample; auto = enough for 4096 pages, at most 31 (the published one ran 10000)",
+    )
+
+    @field_validator("dropped")
+    @classmethod
+    def _some_sample_is_left(cls, dropped: int, info: object) -> int:
+        samples = getattr(info, "data", {}).get("samples")
+        if samples is not None and dropped >= samples:
+            raise ValueError(f"{dropped} of {samples} samples dropped leaves none; drop fewer than samples")
+        return dropped
+
+    def rounds_of(self, batch: int) -> int:
+        """Return how many rounds a sample of this batch has."""
+        if self.rounds == "auto":
+            return min(max(PAGES_PER_SAMPLE // batch, FEWEST_ROUNDS), MOST_ROUNDS)
+        return self.rounds
+
+    def blocks_of(self, batch: int) -> int:
+        """Return how many blocks a round really allocates: the loop bound of the published script is inclusive."""
+        return batch if self.api == "bulk" else batch + 1
+
+    def pages_needed(self) -> int:
+        """Return the most pages a CPU holds at once."""
+        return max(map(self.blocks_of, self.batches)) << self.order
+
+
+class _Neighbour:
+    """Another user of the CPU: takes a page between rounds until it has a batch, then gives one back between rounds.
+
+    That moves the pcp by one page a round, over a whole period of its phase, up and down again.
+    """
+
+    def __init__(self, allocator: Allocator, cpu: Cpu) -> None:
+        self.allocator = allocator
+        self.cpu = cpu
+        self.pcp = allocator.zones[0].pcps[cpu.index]
+        self.taken: list[int] = []
+        self.giving_back = False
+
+    def step(self, blocks: int) -> Program[None]:
+        """Take or give back one page, if the phase matters to a round of so many blocks.
+
+        It does not to a round that fits into the high - batch pages a drain leaves: that neither refills nor drains.
+        """
+        if blocks <= self.pcp.high - self.pcp.batch:
+            return
+        if len(self.taken) in (0, self.pcp.batch):
+            self.giving_back = bool(self.taken)
+        if self.giving_back:
+            yield from self.allocator.free_pages(self.cpu, self.taken.pop())
+        else:
+            yield from self.allocator.alloc_pages_each(self.cpu, 1, self.taken)
+
+
+class PageAlloc(Workload):
+    """Runs the batches one after the other on every CPU; reports means over samples (and over CPUs)."""
+
+    def __init__(
+        self, spec: PageAllocSpec, allocator: Allocator, steps: KernelSteps, sections: Sections | None = None
+    ) -> None:
+        super().__init__(allocator, steps, sections)
+        self.spec = spec
+        self.rdtsc = steps.primitive("rdtsc", Activity.MEASURE)
+        self._samples: dict[tuple[str, int], list[float]] = {}
+
+    def program(self, cpu: Cpu) -> Program[None]:
+        """Run every batch; samples that count are kept."""
+        neighbour = _Neighbour(self.allocator, cpu)
+        for batch in self.spec.batches:
+            rounds = self.spec.rounds_of(batch)
+            for sample in range(self.spec.samples):
+                kept = sample >= self.spec.dropped
+                sums = [0, 0, 0, 0]
+                for _ in range(rounds):
+                    if self.spec.neighbour:
+                        yield from neighbour.step(self.spec.blocks_of(batch))
+                    figures = yield from self._round(cpu, batch, kept=kept)
+                    sums = [a + b for a, b in zip(sums, figures, strict=True)]
+                if kept:
+                    self._keep(batch, rounds, *sums)
+
+    def _round(self, cpu: Cpu, batch: int, *, kept: bool) -> Program[tuple[int, int, int, int]]:
+        """Run one round; return cycles of its allocations, of its frees, and pages it refilled and drained."""
+        count = self.spec.blocks_of(batch)
+        pages: list[int] = []
+        refilled, drained = self._pcp_traffic(cpu)
+        t0 = self._start(cpu, kept=kept)
+        yield from self._allocate(cpu, count, pages)
+        yield self.rdtsc
+        alloc = self._stop(cpu, t0, ("alloc", batch), kept=kept)
+        t0 = self._start(cpu, kept=kept)
+        yield from self._free(cpu, pages)
+        yield self.rdtsc
+        free = self._stop(cpu, t0, ("free", batch), kept=kept)
+        refilled_after, drained_after = self._pcp_traffic(cpu)
+        return alloc, free, refilled_after - refilled, drained_after - drained
+
+    def _allocate(self, cpu: Cpu, count: int, pages: list[int]) -> Program[None]:
+        if self.spec.api == "single":
+            yield from self.allocator.alloc_pages_each(cpu, count, pages, self.spec.order)
+            self._must_have(cpu, pages, count)
+            return
+        while len(pages) < count:
+            some: list[int] = []
+            yield from self.allocator.alloc_pages_bulk(cpu, count - len(pages), some)
+            pages += some
+            self._must_have(cpu, pages, count if not some else len(pages))
+
+    def _free(self, cpu: Cpu, pages: list[int]) -> Program[None]:
+        if self.spec.api == "single":
+            yield from self.allocator.free_pages_each(cpu, pages, self.spec.order)
+        else:
+            yield from self.allocator.free_pages_bulk(cpu, pages)
+
+    @staticmethod
+    def _must_have(cpu: Cpu, pages: list[int], count: int) -> None:
+        if len(pages) < count:
+            raise MemoryError(
+                f"cpu {cpu.index} got {len(pages)} of {count} blocks at cycle {cpu.clock}: the zone is too small"
+            )
+
+    def _start(self, cpu: Cpu, *, kept: bool) -> int:
+        if kept and self.sections:
+            self.sections.begin(cpu)
+        return cpu.clock
+
+    def _stop(self, cpu: Cpu, t0: int, key: tuple[str, int], *, kept: bool) -> int:
+        if kept and self.sections:
+            self.sections.end(cpu, key)
+        return cpu.clock - t0
+
+    def _pcp_traffic(self, cpu: Cpu) -> tuple[int, int]:
+        pcps = [zone.pcps[cpu.index] for zone in self.allocator.zones]
+        return sum(pcp.refilled for pcp in pcps), sum(pcp.drained for pcp in pcps)
+
+    def _keep(self, batch: int, rounds: int, alloc: int, free: int, refilled: int, drained: int) -> None:
+        alloc, free = alloc // rounds // batch, free // rounds // batch
+        for metric, value in (
+            ("alloc", alloc),
+            ("free", free),
+            ("total", alloc + free),
+            ("refilled", refilled / rounds),
+            ("drained", drained / rounds),
+        ):
+            self._samples.setdefault((metric, batch), []).append(value)
+
+    def measured(self) -> list[Measured]:
+        """Cycles per page of alloc, free and total, and pages refilled and drained per round, for each batch."""
+        units = {"alloc": "cycles", "free": "cycles", "total": "cycles", "refilled": "pages", "drained": "pages"}
+        return [
+            Measured(metric, fmean(self._samples[metric, batch]), unit, {"order": self.spec.order, "batch": batch})
+            for metric, unit in units.items()
+            for batch in self.spec.batches
+        ]
+
+    def timed(self) -> dict[tuple[str, int], tuple[list[int], int]]:
+        """Return, per (metric, batch), how often each step ran in the time measured, and what the sum is divided by."""
+        if self.sections is None:
+            raise ValueError("nothing was counted: give the workload Sections")
+        return {
+            (metric, batch): (counts, self.sections.runs[metric, batch] * batch)
+            for (metric, batch), counts in self.sections.counts.items()
+        }

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from simalloc.machine import Activity, Effect, Machine, Program, SpinLock, Step
+
+
+class Bench:
+    """A machine with a lock and a few steps of round costs, and a log that programs write (cycle, what) to."""
+
+    def __init__(self, cpus: int = 1, *, lockstep: bool = False, shuffle_ties: int | None = None) -> None:
+        self.machine = Machine(cpus, lockstep=lockstep, shuffle_ties=shuffle_ties)
+        define = self.machine.steps.define
+        self.work = define("work", Activity.WORK, 100)
+        self.nothing = define("nothing", Activity.WORK, 0)
+        self.irq_off = define("irq off", Activity.MASK, 7, Effect.IRQ_OFF)
+        self.irq_on = define("irq on", Activity.MASK, 5, Effect.IRQ_ON)
+        self.lock = SpinLock(
+            "lock",
+            define("take", Activity.LOCK, 10),
+            define("give", Activity.LOCK, 20),
+            define("transfer", Activity.TRANSFER, 30),
+        )
+        self.log: list[tuple[int, str]] = []
+
+    def lasting(self, cycles: int) -> Step:
+        return self.machine.steps.define(f"{cycles} cycles", Activity.WORK, cycles)
+
+    def run(self, *programs: Callable[[], Program[None]]) -> list[tuple[int, str]]:
+        self.machine.run([program() for program in programs])
+        return self.log
+
+    def note(self, cpu: int, what: str) -> None:
+        self.log.append((self.machine.cpus[cpu].clock, what))
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+@pytest.fixture
+def two() -> Bench:
+    return Bench(cpus=2)
+
+
+@pytest.fixture
+def three() -> Bench:
+    return Bench(cpus=3)

@@ -1,0 +1,229 @@
+"""Each path of each allocator: the steps it takes, where it takes pages from, and that no page is lost."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simalloc.allocators import VERSIONS
+from simalloc.machine import Context, Cpu, Program, RuleBroken, Sync
+from simalloc.measure import PageChecker, ledger
+from simalloc.memory import MigrateType
+from simalloc.simulation import Model
+from tests.models import model, random_run, run_one, steps_of
+
+ALLOCATORS = sorted(VERSIONS)
+
+
+def hit(system: Model, cpu: Cpu) -> Program[None]:
+    yield from system.allocator.alloc_pages(cpu)
+
+
+def hit_and_free(system: Model, cpu: Cpu) -> Program[None]:
+    page = yield from system.allocator.alloc_pages(cpu)
+    assert page is not None
+    yield Sync()
+    yield from system.allocator.free_pages(cpu, page)
+
+
+def refill(system: Model, cpu: Cpu) -> Program[None]:
+    for _ in range(system.zone.pcps[0].count + 1):
+        yield from system.allocator.alloc_pages(cpu)
+
+
+# Linux v4.10 (ea57485af8f4): buffered_rmqueue() and free_hot_cold_page(), step by step.
+V4_10_HIT = "alloc_call irq_save pcp_pop zone_counters irq_restore prep_new_page"
+V4_10_FREE = "put_page free_prepare irq_save event_counter pcp_push irq_restore"
+V4_10_REFILL = "alloc_call irq_save spin_lock buddy_remove"
+DIRECT = (
+    "alloc_call irq_save spin_lock buddy_remove spin_unlock zone_counters irq_restore prep_new_page "
+    "put_page free_prepare irq_save event_counter spin_lock buddy_insert spin_unlock irq_restore"
+)
+
+
+@pytest.mark.parametrize("context", [Context.TASK, Context.SOFTIRQ, Context.HARDIRQ])
+def test_v4_10_masks_interrupts_around_a_hit_in_every_context(context: Context) -> None:
+    assert steps_of("v4.10", hit_and_free, context) == f"{V4_10_HIT} {V4_10_FREE}"
+
+
+def test_v4_10_refills_under_the_zone_lock_with_interrupts_already_off() -> None:
+    assert steps_of("v4.10", refill).count("irq_save spin_lock buddy_remove") == 1
+
+
+def test_noirq_turns_preemption_off_instead() -> None:
+    assert steps_of("noirq-v2", hit_and_free) == (
+        "alloc_call preempt_disable pcp_pop zone_counters preempt_enable prep_new_page "
+        "put_page free_prepare preempt_disable event_counter pcp_push preempt_enable"
+    )
+
+
+def test_noirq_masks_interrupts_around_the_refill_only() -> None:
+    steps = steps_of("noirq-v2", refill)
+    assert steps[steps.index("preempt_disable irq_save") :].startswith(
+        "preempt_disable irq_save spin_lock buddy_remove"
+    )
+    assert "spin_unlock irq_restore pcp_pop" in steps
+
+
+@pytest.mark.parametrize("context", [Context.SOFTIRQ, Context.HARDIRQ])
+def test_noirq_sends_interrupts_to_the_buddy_lists_one_page_a_lock(context: Context) -> None:
+    steps = steps_of("noirq-v2", hit_and_free, context)
+    for extra in ("buddy_split ", "buddy_merge ", "struct_page_miss "):
+        steps = steps.replace(extra, "")
+    assert steps == DIRECT
+
+
+def test_noirq_sends_tasks_with_bottom_halves_off_there_too() -> None:
+    system = model("noirq-v2")
+
+    def program(cpu: Cpu) -> Program[None]:
+        cpu.bh_depth += 1
+        yield from system.allocator.alloc_pages(cpu)
+        cpu.bh_depth -= 1
+
+    run_one(system, program)
+    assert system.zone.pcps[0].refilled == 0
+
+
+@pytest.mark.parametrize("allocator", ALLOCATORS)
+def test_order_1_never_touches_the_pcp(allocator: str) -> None:
+    system = model(allocator)
+
+    def program(cpu: Cpu) -> Program[None]:
+        block = yield from system.allocator.alloc_pages(cpu, 1)
+        assert block is not None
+        yield from system.allocator.free_pages(cpu, block, 1)
+
+    run_one(system, program)
+    assert (system.zone.pcps[0].refilled, system.zone.free_pages) == (0, system.zone.pages)
+
+
+@pytest.mark.parametrize("allocator", ALLOCATORS)
+def test_a_free_at_high_drains_one_batch(allocator: str) -> None:
+    system = model(allocator)
+    pcp = system.zone.pcps[0]
+
+    def program(cpu: Cpu) -> Program[None]:
+        pages: list[int] = []
+        yield from system.allocator.alloc_pages_each(cpu, pcp.high + pcp.batch, pages)
+        yield from system.allocator.free_pages_each(cpu, pages[: pcp.high - pcp.count])
+
+    run_one(system, program)
+    assert (pcp.count, pcp.drained) == (pcp.high - pcp.batch, pcp.batch)
+
+
+@pytest.mark.parametrize("allocator", ALLOCATORS)
+def test_a_tiny_zone_drains_every_free_at_once(allocator: str) -> None:
+    system = model(allocator, memory={"zone": "16MiB"})
+
+    def program(cpu: Cpu) -> Program[None]:
+        page = yield from system.allocator.alloc_pages(cpu)
+        assert page is not None
+        yield from system.allocator.free_pages(cpu, page)
+
+    run_one(system, program)
+    assert (system.zone.pcps[0].count, system.zone.free_pages) == (0, system.zone.pages)
+
+
+@pytest.mark.parametrize("allocator", ALLOCATORS)
+def test_below_the_min_watermark_there_is_no_page(allocator: str) -> None:
+    system = model(allocator)
+    pages: list[int] = []
+
+    def program(cpu: Cpu) -> Program[None]:
+        yield from system.allocator.alloc_pages_each(cpu, system.zone.pages, pages)
+
+    run_one(system, program)
+    # The last refill that the watermark let through may undershoot it by a batch.
+    assert 0 <= system.zone.watermarks.min - system.zone.free_pages < system.zone.pcps[0].batch
+
+
+def test_a_page_goes_back_to_the_list_of_its_pageblocks_type() -> None:
+    system = model("v4.10")
+
+    def program(cpu: Cpu) -> Program[None]:
+        page = yield from system.allocator.alloc_pages(cpu, 0, MigrateType.RECLAIMABLE)
+        assert page is not None
+        yield from system.allocator.free_pages(cpu, page)
+
+    run_one(system, program)
+    assert [len(pages) > 0 for pages in system.zone.pcps[0].lists] == [False, False, True]
+
+
+def bulk(count: int, context: Context = Context.TASK, before: list[int] | None = None) -> tuple[int, int, int]:
+    """How many pages a bulk call gave, how many are in the list, and how often zone->lock was taken for it."""
+    system = model("noirq-v2")
+    pages = list(before or [])
+    got = []
+
+    def program(cpu: Cpu) -> Program[None]:
+        got.append((yield from system.allocator.alloc_pages_bulk(cpu, count, pages)))
+
+    run_one(system, program, context)
+    locks = sum(row.count for row in ledger(system.machine) if row.step == "spin_lock")
+    return got[0], len(pages), locks
+
+
+def test_bulk_refills_by_the_batch_whenever_the_list_is_empty() -> None:
+    assert bulk(64) == (64, 64, -(-64 // 3))
+
+
+def test_bulk_refuses_a_list_that_is_not_empty() -> None:
+    assert bulk(64, before=[1]) == (0, 1, 0)
+
+
+@pytest.mark.parametrize("context", [Context.SOFTIRQ, Context.HARDIRQ])
+def test_bulk_in_interrupt_context_is_one_page(context: Context) -> None:
+    assert bulk(64, context) == (1, 1, 1)
+
+
+def test_bulk_that_would_go_below_the_high_watermark_is_one_page() -> None:
+    assert bulk(16384 - 100)[:2] == (1, 1)
+
+
+def test_bulk_free_is_page_by_page() -> None:
+    def program(system: Model, cpu: Cpu) -> Program[None]:
+        pages: list[int] = []
+        yield from system.allocator.alloc_pages_bulk(cpu, 4, pages)
+        yield from system.allocator.free_pages_bulk(cpu, pages)
+
+    steps = steps_of("noirq-v2", program)
+    assert (steps.count("bulk_free_call"), steps.count("put_page"), steps.count("preempt_disable")) == (1, 4, 5)
+
+
+def test_v4_10_has_no_bulk_api() -> None:
+    system = model("v4.10")
+    with pytest.raises(TypeError, match="IrqDisable has no bulk API"):
+        system.allocator.alloc_pages_bulk(system.machine.cpus[0], 4, [])
+
+
+def test_the_checker_catches_a_double_free() -> None:
+    system = model("v4.10", [PageChecker()])
+
+    def program(cpu: Cpu) -> Program[None]:
+        page = yield from system.allocator.alloc_pages(cpu)
+        assert page is not None
+        yield from system.allocator.free_pages(cpu, page)
+        yield from system.allocator.free_pages(cpu, page)
+
+    with pytest.raises(RuleBroken, match="which nobody holds"):
+        run_one(system, program)
+
+
+@pytest.mark.parametrize("allocator", ALLOCATORS)
+@given(seed=st.integers(0, 10_000), cpus=st.integers(1, 4))
+@settings(deadline=None, max_examples=25)
+def test_local_clocks_and_strides_are_lockstep_to_the_cycle(allocator: str, seed: int, cpus: int) -> None:
+    fast = random_run(allocator, seed, cpus, lockstep=False)
+    slow = random_run(allocator, seed, cpus, lockstep=True)
+    assert fast == slow
+
+
+@pytest.mark.parametrize("allocator", ALLOCATORS)
+@given(seed=st.integers(0, 10_000), cpus=st.integers(1, 4))
+@settings(deadline=None, max_examples=25)
+def test_every_cpus_ledger_sums_to_the_end(allocator: str, seed: int, cpus: int) -> None:
+    outcome = random_run(allocator, seed, cpus, lockstep=False)
+    sums = [sum(row.cycles for row in outcome.ledger if row.cpu == cpu) for cpu in range(cpus)]
+    assert sums == [outcome.end] * cpus

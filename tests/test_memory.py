@@ -1,0 +1,175 @@
+"""Sizes, pcp lists, zones, initial states, recency."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simalloc.memory import LEVELS, MigrateType, Pcp, PcpSizes, Recency, Zone, pages_of, size_of, sizes_v4_10
+from simalloc.memory.initial import fragment, warm
+from simalloc.memory.zone import watermarks_v4_10
+
+U, M, R = MigrateType.UNMOVABLE, MigrateType.MOVABLE, MigrateType.RECLAIMABLE
+
+
+@pytest.mark.parametrize(
+    ("text", "pages"), [("4GiB", 1 << 20), ("16 MiB", 4096), ("1.5GiB", 393216), ("300 pages", 300), ("8KiB", 2)]
+)
+def test_sizes_are_read(text: str, pages: int) -> None:
+    assert pages_of(text) == pages
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("4GB", "unknown unit 'GB'"),
+        ("lots", "is not a size"),
+        ("5KiB", "whole number of pages"),
+        ("-4GiB", "not a size"),
+    ],
+)
+def test_what_is_no_size_is_refused(text: str, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        pages_of(text)
+
+
+@given(st.integers(1, 1 << 30))
+def test_sizes_survive_being_written(pages: int) -> None:
+    assert pages_of(size_of(pages)) == pages
+
+
+# Published: Daniel Jordan, linux-mm, 2018, for kernels 2005 to 4.18.
+PUBLISHED_SIZES = [
+    ("64MiB", 3, 18),
+    ("128MiB", 7, 42),
+    ("256MiB", 15, 90),
+    ("512MiB", 31, 186),
+    ("1GiB", 31, 186),
+    ("4GiB", 31, 186),
+    ("64GiB", 31, 186),
+    ("1TiB", 31, 186),
+]
+
+
+@pytest.mark.parametrize(("zone", "batch", "high"), PUBLISHED_SIZES)
+def test_batch_and_high_are_the_published_ones(zone: str, batch: int, high: int) -> None:
+    assert sizes_v4_10(pages_of(zone)) == PcpSizes(batch, high)
+
+
+def test_a_tiny_zone_has_batch_1_and_high_0() -> None:
+    assert sizes_v4_10(pages_of("16MiB")) == PcpSizes(batch=1, high=0)
+
+
+def test_watermarks_of_4_gib() -> None:
+    # min_free_kbytes = sqrt(4194304 x 16) = 8192; the gap is 0.1 % of the zone.
+    marks = watermarks_v4_10(pages_of("4GiB"))
+    assert (marks.min, marks.low, marks.high) == (2048, 2048 + 1048, 2048 + 2 * 1048)
+
+
+def test_a_zone_of_three_pages_is_refused() -> None:
+    with pytest.raises(ValueError, match="smallest is 4096 pages"):
+        Zone("Normal", 3, 1, PcpSizes(31, 186))
+
+
+def filled(**pages: int) -> Pcp:
+    pcp = Pcp(PcpSizes(31, 186))
+    first = 0
+    for name, count in pages.items():
+        for pfn in range(first, first + count):
+            pcp.push(pfn, MigrateType[name])
+        first += 1000
+    return pcp
+
+
+def test_hot_pages_are_last_in_first_out() -> None:
+    pcp = filled(MOVABLE=3)
+    assert [pcp.pop(M) for _ in range(3)] == [2, 1, 0]
+
+
+def test_cold_pages_come_from_the_tail() -> None:
+    pcp = filled(MOVABLE=3)
+    assert pcp.pop(M, cold=True) == 0
+
+
+def test_a_cold_free_goes_to_the_tail() -> None:
+    pcp = filled(MOVABLE=2)
+    pcp.push(7, M, cold=True)
+    assert pcp.lists[M] == [7, 0, 1]
+
+
+@pytest.mark.parametrize("cold", [False, True])
+def test_whoever_asked_for_a_refill_meets_its_pages_in_order(cold: bool) -> None:
+    pcp = Pcp(PcpSizes(4, 24))
+    pcp.refill([10, 11, 12, 13], U, cold=cold)
+    assert [pcp.pop(U, cold=cold) for _ in range(4)] == [10, 11, 12, 13]
+
+
+def test_a_drain_of_one_list_takes_the_coldest() -> None:
+    assert [pfn for _, pfns in filled(MOVABLE=40).take_for_drain(5) for pfn in pfns] == [0, 1, 2, 3, 4]
+
+
+def test_a_drain_goes_round_the_lists_from_movable() -> None:
+    pcp = filled(UNMOVABLE=9, MOVABLE=9, RECLAIMABLE=9)
+    assert pcp.take_for_drain(4) == [(M, [1000]), (R, [2000]), (U, [0]), (M, [1001])]
+
+
+def test_an_empty_list_met_on_the_way_doubles_the_next_share() -> None:
+    pcp = filled(UNMOVABLE=9, MOVABLE=9)
+    # movable gives 1; reclaimable is empty, so unmovable gives 2; and so on.
+    assert pcp.take_for_drain(6) == [(M, [1000]), (U, [0, 1]), (M, [1001]), (U, [2, 3])]
+
+
+@given(st.tuples(*[st.integers(0, 60)] * 3), st.data())
+def test_a_drain_takes_as_many_as_asked_and_none_twice(counts: tuple[int, int, int], data: st.DataObject) -> None:
+    pcp = filled(UNMOVABLE=counts[0], MOVABLE=counts[1], RECLAIMABLE=counts[2])
+    wanted = data.draw(st.integers(0, sum(counts)))
+    taken = [pfn for _, pfns in pcp.take_for_drain(wanted) for pfn in pfns]
+    assert len(set(taken)) == wanted
+    assert pcp.count == sum(counts) - wanted == sum(map(len, pcp.lists))
+
+
+def test_warmed_lists_are_where_a_drain_leaves_them() -> None:
+    zone = Zone("Normal", pages_of("64MiB"), 2, PcpSizes(31, 186))
+    warm(zone, U)
+    assert [pcp.count for pcp in zone.pcps] == [155, 155]
+    assert zone.free_pages == zone.buddy.free_pages() == pages_of("64MiB") - 310
+
+
+def fragmented(seed: int) -> Zone:
+    zone = Zone("Normal", pages_of("64MiB"), 1, PcpSizes(31, 186))
+    fragment(zone, pages_of("32MiB"), 0.5, U, np.random.default_rng(seed))
+    return zone
+
+
+def test_fragmented_memory_has_nothing_to_split_or_merge() -> None:
+    zone = fragmented(1)
+    pages = [pfn for _ in range(1000) if (pfn := zone.buddy.remove(0, U)) is not None]
+    for pfn in pages:
+        zone.buddy.insert(pfn, 0, U)
+    assert (len(pages), zone.buddy.splits, zone.buddy.merges, zone.free_pages) == (1000, 0, 0, 4096)
+
+
+def test_fragmentation_follows_its_seed() -> None:
+    assert fragmented(1).buddy.blocks() == fragmented(1).buddy.blocks() != fragmented(2).buddy.blocks()
+
+
+def test_a_struct_page_just_used_is_warm_and_one_never_used_is_cold() -> None:
+    recency = Recency(half_point=4096)
+    assert (recency.touch(1), recency.touch(1)) == (LEVELS - 1, 0)
+
+
+def test_at_the_half_point_half_the_cost_is_paid() -> None:
+    recency = Recency(half_point=4096)
+    recency.touch_all(range(4096))
+    assert recency.touch(0) == LEVELS // 2
+
+
+@given(st.lists(st.integers(0, 400), max_size=300))
+def test_touching_many_is_touching_each(pfns: list[int]) -> None:
+    one, many = Recency(64), Recency(64)
+    counts = [0] * LEVELS
+    for pfn in pfns:
+        counts[one.touch(pfn)] += 1
+    assert many.touch_all(pfns) == counts

@@ -1,0 +1,29 @@
+"""Every shipped scenario gives, to the byte, the result stored beside this file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from simalloc.scenario import load, shipped
+from simalloc.simulation import run
+
+FOLDER = Path(__file__).parent / "stored"
+
+
+def result_of(name: str) -> str:
+    """The result as JSON, but for the program's version, which may change without the result."""
+    data = json.loads(run(load(name), jobs=2).to_json())
+    del data["simalloc"]
+    return json.dumps(data, indent=1) + "\n"
+
+
+def current() -> dict[str, str]:
+    return {name: result_of(name) for name in shipped()}
+
+
+@pytest.mark.parametrize("name", sorted(shipped()))
+def test_the_result_is_the_stored_one(name: str) -> None:
+    assert result_of(name) == (FOLDER / f"{name}.json").read_text(encoding="utf-8")
