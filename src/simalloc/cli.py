@@ -241,7 +241,7 @@ def _print_result(about: str, result: Result) -> None:
     errors = error_lines(result)
     if errors:
         typer.echo("\n" + "\n".join(errors))
-    for source in result.sources:
+    for source in result.sources if errors else ():
         typer.echo(f"published: {source}")
 
 
