@@ -63,11 +63,22 @@ class Outcome:
     got: list[list[tuple[int, int | None]]] = field(default_factory=list)
 
 
-def random_run(allocator: str, seed: int, cpus: int, *, lockstep: bool, operations: int = 60) -> Outcome:
-    """Every CPU allocates and frees at random: orders, types, single, many at once, bulk, in any context."""
+def random_run(
+    allocator: str, seed: int, cpus: int, *, lockstep: bool, scarce: bool = False, operations: int = 60
+) -> Outcome:
+    """Every CPU allocates and frees at random: orders, types, single, many at once, bulk, in any context.
+
+    `scarce` leaves so little memory that watermarks fail and the slow path looks at the zone without its lock.
+    """
     checker = PageChecker()
     system = model(allocator, [checker], machine={"cpus": cpus}, lockstep=lockstep)
-    usable = system.zone.pages
+    if scarce:
+        spare = system.zone.watermarks.min + 40
+        system.zone.buddy.remove_pages(system.zone.free_pages - spare, MigrateType.MOVABLE)
+        system.zone.free_pages = spare
+        for view in system.allocator.views[system.zone]:
+            view.refresh()
+    usable = system.zone.free_pages
     got: list[list[tuple[int, int | None]]] = [[] for _ in range(cpus)]
 
     def program(cpu: Cpu) -> Program[None]:

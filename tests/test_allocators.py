@@ -212,12 +212,18 @@ def test_the_checker_catches_a_double_free() -> None:
 
 
 @pytest.mark.parametrize("allocator", ALLOCATORS)
-@given(seed=st.integers(0, 10_000), cpus=st.integers(1, 4))
-@settings(deadline=None, max_examples=25)
-def test_local_clocks_and_strides_are_lockstep_to_the_cycle(allocator: str, seed: int, cpus: int) -> None:
-    fast = random_run(allocator, seed, cpus, lockstep=False)
-    slow = random_run(allocator, seed, cpus, lockstep=True)
+@given(seed=st.integers(0, 10_000), cpus=st.integers(1, 4), scarce=st.booleans())
+@settings(deadline=None, max_examples=40)
+def test_local_clocks_and_strides_are_lockstep_to_the_cycle(allocator: str, seed: int, cpus: int, scarce: bool) -> None:
+    fast = random_run(allocator, seed, cpus, lockstep=False, scarce=scarce)
+    slow = random_run(allocator, seed, cpus, lockstep=True, scarce=scarce)
     assert fast == slow
+
+
+@pytest.mark.parametrize("allocator", ALLOCATORS)
+def test_scarce_memory_makes_random_runs_fail_allocations(allocator: str) -> None:
+    outcome = random_run(allocator, 3, 3, lockstep=False, scarce=True)
+    assert None in [pfn for cpu in outcome.got for _, pfn in cpu]
 
 
 @pytest.mark.parametrize("allocator", ALLOCATORS)

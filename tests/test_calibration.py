@@ -61,6 +61,21 @@ def test_no_fitted_price_is_negative_or_unknown_by_more_than_itself() -> None:
     assert all(0 < fit.standard_errors[name] < value for name, value in fit.values.items())
 
 
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("predict={labl: [bulk]}", "points have no 'labl'; did you mean \"label\""),
+        ("predict={label: [gulf]}", "selects no point that was not fitted on"),
+        ("held={irq_sav: 1}", "no point pays 'irq_sav'"),
+        ("stages=[{fit: [page_out, bulk_call], on: {batch: [3]}}]", "selects 0 points, too few to fit 2 parameters"),
+    ],
+)
+def test_a_prediction_that_cannot_be_made_is_told(override: str, message: str) -> None:
+    scenario = load("pagealloc-2017", ["workload.batches=[1,128,512]", f"calibration.predictions.0.{override}"])
+    with pytest.raises(ScenarioError, match=message):
+        fit_scenario(scenario)
+
+
 def test_a_parameter_that_nothing_pays_cannot_be_fitted() -> None:
     with pytest.raises(ScenarioError, match="no point pays 'line_transfer'"):
         fit_scenario(load("pagealloc-2017", ["calibration.fit=[line_transfer]", "workload.batches=[1]"]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simalloc.machine import Context, Machine, Program, RuleBroken, Sleep, Stuck, Sync
+from simalloc.machine import Context, Machine, Program, RuleBroken, Sleep, SpinLock, Stuck, Sync
 from simalloc.measure import ledger
 from tests.conftest import Bench
 
@@ -114,8 +114,20 @@ def test_a_deadlock_is_named(bench: Bench) -> None:
         yield bench.lock.acquire
         yield bench.lock.acquire
 
-    with pytest.raises(Stuck, match="<Cpu 0 at 20 in task>"):
+    with pytest.raises(RuleBroken, match=r"cpu 0 at cycle 20 in task .* which it holds already: deadlock"):
         bench.run(program)
+
+
+def test_a_cross_deadlock_is_named(two: Bench) -> None:
+    other = SpinLock("other", two.work, two.work, two.work)
+
+    def program(first: SpinLock, second: SpinLock) -> Program[None]:
+        yield first.acquire
+        yield two.work * 5
+        yield second.acquire
+
+    with pytest.raises(Stuck, match=r"<Cpu 0 at .* in task>, <Cpu 1 at .* in task>"):
+        two.machine.run([program(two.lock, other), program(other, two.lock)])
 
 
 def test_a_step_may_not_run_backwards(bench: Bench) -> None:

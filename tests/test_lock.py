@@ -79,7 +79,8 @@ def test_releasing_a_lock_that_is_not_held_breaks_a_rule(bench: Bench) -> None:
 def test_lock_stat_has_the_columns_of_proc_lock_stat() -> None:
     stat = LockStat()
     machine = Machine(2, instruments=[stat])
-    lock = SpinLock("zone->lock", *(machine.steps.define(name, Activity.LOCK, 10) for name in ("take", "give", "move")))
+    take, give, move = (machine.steps.define(name, Activity.LOCK, 10) for name in ("take", "give", "move"))
+    lock = SpinLock("zone->lock", take, give, move)
     inside = machine.steps.define("inside", Activity.WORK, 100)
 
     def program() -> Program[None]:
@@ -97,7 +98,7 @@ def test_lock_stat_has_the_columns_of_proc_lock_stat() -> None:
 def test_only_the_hooks_that_an_instrument_overrides_are_called() -> None:
     machine = Machine(1, instruments=[LockStat(), Instrument()])
     hooks = machine.hooks
-    assert (len(hooks.lock_acquired), len(hooks.lock_released), len(hooks.step), len(hooks.irqs_off)) == (1, 1, 0, 0)
+    assert (len(hooks.lock_acquired), len(hooks.lock_released), len(hooks.step), len(hooks.irqs_window)) == (1, 1, 0, 0)
 
 
 @pytest.mark.parametrize("cpus", [2, 3, 5, 8])

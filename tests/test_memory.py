@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simalloc.memory import LEVELS, MigrateType, Pcp, PcpSizes, Recency, Zone, pages_of, size_of, sizes_v4_10
+from simalloc.hardware import LEVELS, Recency
+from simalloc.memory import MigrateType, Pcp, PcpSizes, Zone, pages_of, size_of, sizes_v4_10
 from simalloc.memory.initial import fragment, warm
 from simalloc.memory.zone import watermarks_v4_10
 

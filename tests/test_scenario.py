@@ -58,7 +58,11 @@ def test_a_good_file_is_read(scenario: Path) -> None:
         ("pagealloc", "pagealoc", "s.yaml:6:3: workload.kind: 'pagealoc' is wrong: 'pagealloc'"),
         ("name: small", "name: 7", "s.yaml:1:1: name: 7 is wrong: a valid string"),
         ("cpus: 2", "preset: seed-2018", "s.yaml:3:3: machine.preset: 'seed-2018' is no machine preset; did you mean"),
-        ("cpus: 2", "costs: {irq_sav: 3}", "s.yaml:2:1: machine: seed-2017 has no cost 'irq_sav'; did you mean"),
+        (
+            "cpus: 2",
+            "costs: {irq_sav: 3}",
+            's.yaml:3:11: machine.costs.irq_sav: seed-2017 has no such cost; did you mean "irq_save"?',
+        ),
         (
             "allocator: v4.10",
             "memory: {zone: 3 pages}\nallocator: v4.10",
@@ -81,6 +85,15 @@ def test_a_good_file_is_read(scenario: Path) -> None:
         ("name: small", "name: small\nname: small", 's.yaml:2:1: not valid YAML: found duplicate key "name"'),
         ("[1, 2]", "[1, 2", "not valid YAML"),
         ("name: small", "name: small\npublished: none.csv", "s.yaml:2:1: published: no file"),
+        ("name: small", "name: small\nseed:", "s.yaml:2:1: seed: None is wrong: a valid integer"),
+        ("[1, 2]", "[2, 2]", "s.yaml:7:3: workload.batches: 2 is there twice; each batch is one row"),
+        ("[1, 2]", "[[[[1]]]]", "s.yaml:7:13: workload.batches[0]: [[[1]]] is wrong: a valid integer"),
+        (
+            "[1, 2]",
+            "[1]\n  order: 1\nmemory: {initial: fragmented}",
+            "s.yaml:9:10: memory.initial: fragmented leaves single pages only; blocks need fresh or warmed",
+        ),
+        ("allocator: v4.10", f"memory: {{zone: {'9' * 400}GiB}}\nallocator: v4.10", "s.yaml:4:10: memory.zone: '999"),
     ],
 )
 def test_what_is_wrong_is_told_where(scenario: Path, old: str, new: str, message: str) -> None:
@@ -127,6 +140,9 @@ def test_a_missing_file_is_told_with_what_was_meant() -> None:
         ("name.x=1", "--set name.x=1: name has no keys below it"),
         ("workload.batches.7=3", "--set workload.batches.7=3: workload.batches has 2 entries, 0 to 1"),
         ("seed=[1", "--set seed=[1: '[1' is not a YAML value"),
+        ("seed=2020-13-45", "--set seed=2020-13-45: '2020-13-45' is not a YAML value"),
+        ("workload..order=1", "--set workload..order=1: write it as key=value"),
+        ("workload.\u00b2=1", "--set workload.\u00b2=1: workload.\u00b2: unknown key"),
         ("allocator.high=9", "--set allocator.high=9: allocator.high: high 9 is below batch 31"),
     ],
 )
@@ -161,6 +177,16 @@ def test_a_workload_that_does_not_fit_its_zone_is_told_what_would(scenario: Path
     assert message.endswith("give at least 64MiB")
     fitting = load(str(scenario), ["memory.zone=64MiB", "workload.batches=[4096]"])
     assert fitting.cases[0].workload.batches == [4096]
+
+
+def test_the_bulk_api_gives_single_pages(scenario: Path) -> None:
+    message = wrong(scenario, "allocator=noirq-v2", "workload.api=bulk", "workload.order=3")
+    assert message.startswith("--set workload.order=3: workload.order: the bulk API gives order-0 pages only")
+
+
+def test_a_file_nested_without_end_is_told(scenario: Path) -> None:
+    scenario.write_text("name: " + "[" * 5000)
+    assert wrong(scenario) == "s.yaml:1:1: not a scenario: nested too deeply"
 
 
 def test_yaml_is_1_2() -> None:

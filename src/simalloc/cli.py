@@ -77,6 +77,10 @@ def run(
 
     scenario = load(file, set_ or (), seed)
     folder = find(file).resolve().parent
+    if format_ is Format.TABLE:
+        out = out or Path("results") / scenario.name
+    if out is not None:
+        _make_folder(out)
     total, done = len(scenario.cases), [0]
 
     def progress(label: str) -> None:
@@ -98,7 +102,6 @@ def run(
         sys.stdout.write(result.to_csv())
     else:
         _print_result(scenario.about, result)
-        out = out or Path("results") / scenario.name
     if out is not None:
         _save(result, out, sys.stdout.write if format_ is Format.TABLE else sys.stderr.write)
 
@@ -173,10 +176,10 @@ def plot(folder: Annotated[Path, typer.Argument(metavar="DIR", help="where a run
     from simalloc.scenario import ScenarioError  # noqa: PLC0415
 
     try:
-        result = load_result(folder)
-    except (OSError, ValueError, TypeError) as error:
+        files = draw(load_result(folder), folder)
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise ScenarioError(f"{folder}: no saved run ({error}); give the folder that `simalloc run` named") from None
-    for saved in draw(result, folder):
+    for saved in files:
         typer.echo(f"saved {saved}")
 
 
@@ -247,13 +250,19 @@ def _print_result(about: str, result: Result) -> None:
 
 def _save(result: Result, out: Path, write: Callable[[str], object]) -> None:
     from simalloc.plots import draw  # noqa: PLC0415
+
+    files = [*result.save(out), *draw(result, out)]
+    write("\n" + "".join(f"saved {file}\n" for file in files))
+
+
+def _make_folder(out: Path) -> None:
+    """Make the folder before anything is simulated: a run that cannot be saved should not be waited for."""
     from simalloc.scenario import ScenarioError  # noqa: PLC0415
 
     try:
-        files = [*result.save(out), *draw(result, out)]
+        out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ScenarioError(f"--out {out}: cannot be written: {error.strerror}") from None
-    write("\n" + "".join(f"saved {file}\n" for file in files))
 
 
 def _listing(kind: Kind) -> dict[str, str]:

@@ -14,8 +14,9 @@ from typing import ClassVar
 from simalloc.allocators.steps import KernelSteps
 from simalloc.allocators.strides import Strides
 from simalloc.allocators.view import ZoneView
+from simalloc.hardware import Recency
 from simalloc.machine import Cpu, Machine, Program, SpinLock, Sync
-from simalloc.memory import MigrateType, Pcp, Recency, Zone
+from simalloc.memory import MigrateType, Pcp, Zone
 
 
 class Allocator(ABC):

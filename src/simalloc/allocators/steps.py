@@ -6,9 +6,8 @@ split between them is the preset's business (kind `estimated`) and only their su
 
 from __future__ import annotations
 
-from simalloc.hardware.costs import CostModel
+from simalloc.hardware import LEVELS, CostModel, share_of_level
 from simalloc.machine import Activity, Effect, Machine, SpinLock, Step
-from simalloc.memory import LEVELS, share_of_level
 
 
 class KernelSteps:

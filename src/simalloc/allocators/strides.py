@@ -47,7 +47,7 @@ class Strides:
         if not available or allocator.views[zone][cpu.index].free_pages - 1 < zone.watermarks.low:
             return []
         path = self._path("alloc", cpu)
-        if path is None or (run := min(available, cpu.room() // path.cycles)) <= 0:
+        if path is None or (run := min(available, cpu.room() // max(path.cycles, 1))) <= 0:
             return []
         cpu.stride(path.steps, run)
         pfns = pcp.pop_many(mt, run)
@@ -65,7 +65,7 @@ class Strides:
         if below_high <= 0 or (path := self._path("free", cpu)) is None:
             return 0
         misses = allocator.k.struct_page_miss
-        run = min(below_high, cpu.room() // (path.cycles + misses[-1].cycles))
+        run = min(below_high, cpu.room() // max(path.cycles + misses[-1].cycles, 1))
         if run <= 0:
             return 0
         pfns = pages[first : first + run]

@@ -16,6 +16,7 @@ from simalloc.hardware import CostModel
 from simalloc.measure import Sections
 from simalloc.results import read_published
 from simalloc.scenario import Scenario, ScenarioError
+from simalloc.scenario.errors import suggestion
 from simalloc.simulation import build_model, run_workload
 from simalloc.workloads import PageAlloc
 
@@ -57,7 +58,11 @@ class Design:
         return np.array([self.costs[name] for name in self.names], dtype=np.float64)
 
     def where(self, selection: dict[str, list[str | int]]) -> NDArray[np.bool_]:
-        """Return which points have, for each key of the selection, one of its values."""
+        """Return which points have, for each key of the selection, one of its values. Raises ScenarioError."""
+        for key in selection:
+            if key not in Point.__slots__:
+                known = suggestion(key, ["label", "metric", "batch"])
+                raise ScenarioError(f"calibration.predictions: points have no {key!r}; {known}")
         return np.array([all(getattr(p, key) in values for key, values in selection.items()) for p in self.points])
 
 
@@ -74,15 +79,19 @@ def design(scenario: Scenario, folder: Path | None = None) -> Design:
         workload = run_workload(model, case, Sections())
         assert isinstance(workload, PageAlloc)
         for (metric, batch), (counts, divisor) in workload.timed().items():
-            value = published.get(case.label, metric, {"batch": batch})
+            value = published.get(case.label, metric, {"order": case.workload.order, "batch": batch})
             if value is None:
                 continue
+            if value <= 0:
+                raise ScenarioError(f"published: {case.label} {metric} {batch} is {value}; errors are relative to it")
             paid: dict[str, float] = {}
             for index, count in enumerate(counts):
                 for name, weight in model.machine.steps[index].weights.items():
                     paid[name] = paid.get(name, 0.0) + count * weight / divisor
             points.append(Point(case.label, metric, batch, value))
             rows.append(paid)
+    if not points:
+        raise ScenarioError(f"published: {scenario.published} has no figure for any label of this scenario")
     names = [parameter.name for parameter in costs if any(row.get(parameter.name) for row in rows)]
     matrix = np.array([[row.get(name, 0.0) for name in names] for row in rows])
     return Design(points, names, matrix, costs)

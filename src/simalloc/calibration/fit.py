@@ -96,6 +96,8 @@ class Prediction:
 
 def predict(counted: Design, spec: PredictionSpec) -> Prediction:
     """Run the stages of a prediction and apply them to points none of them saw."""
+    for name in spec.held:
+        counted.column(name)
     held = dict(spec.held)
     seen = np.zeros(len(counted.points), dtype=bool)
     for stage in spec.stages:
@@ -109,6 +111,8 @@ def predict(counted: Design, spec: PredictionSpec) -> Prediction:
         held |= fit.values
         seen |= on
     wanted = counted.where(spec.predict) & ~seen
+    if not wanted.any():
+        raise ScenarioError(f"calibration.predictions: {spec.predict} selects no point that was not fitted on")
     residuals = fit.residuals()[wanted]
     return Prediction(
         spec.about,

@@ -91,7 +91,9 @@ def _residuals(fit: Fit) -> list[str]:
     cells = {(p.label, p.metric, p.batch): error for p, error in zip(fit.points, fit.residuals().tolist(), strict=True)}
     lines = [f"{'batch':>7}" + "".join(f"{f'{label} {metric}':>21}" for label, metric in columns)]
     for batch in sorted({point.batch for point in fit.points}):
-        errors = "".join(f"{cells[*column, batch]:>+21.1%}" for column in columns)
+        errors = "".join(
+            f"{cells[*column, batch]:>+21.1%}" if (*column, batch) in cells else " " * 21 for column in columns
+        )
         lines.append(f"{batch:>7}{errors}")
     return lines
 

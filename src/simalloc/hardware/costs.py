@@ -59,9 +59,6 @@ class CostModel:
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
 
-FITTED_SOURCE = "least squares on the 90 published points of the January 2017 campaign"
-
-
 def presets() -> list[str]:
     """Return the names of the presets there are."""
     folder = files("simalloc.hardware") / "presets"
@@ -78,7 +75,13 @@ def preset(name: str) -> CostModel:
     text = (files("simalloc.hardware") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
     data: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
     parameters = {
-        key: Parameter(key, entry["cycles"], entry["kind"], entry["about"], entry.get("source", FITTED_SOURCE))
+        key: Parameter(
+            key,
+            entry["cycles"],
+            entry["kind"],
+            entry["about"],
+            data["fitted_on"] if entry["kind"] == "fitted" else entry["source"],
+        )
         for key, entry in data["parameters"].items()
     }
     return CostModel(data["name"], data["about"], data["clock_ghz"], data["unit"], parameters)

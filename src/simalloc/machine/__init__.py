@@ -1,22 +1,29 @@
-"""Who runs, and when: CPUs with local clocks, contexts, masks, locks. The only package that knows SimPy."""
+"""Who runs, and when: CPUs with local clocks, contexts, masks, interrupts, locks. The only package that knows SimPy."""
 
 from simalloc.machine.context import Context
-from simalloc.machine.cpu import Cpu, Program, RuleBroken, Sleep, Sync
+from simalloc.machine.cpu import Cpu, Program, Sleep, Sync
 from simalloc.machine.instrument import Instrument
+from simalloc.machine.interrupts import FOREVER, Handler
+from simalloc.machine.ipi import Await, SendIpi
 from simalloc.machine.lock import SpinLock
-from simalloc.machine.machine import Machine, Stuck
+from simalloc.machine.machine import Machine
+from simalloc.machine.rules import RuleBroken, Stuck
 from simalloc.machine.step import Activity, Burst, Effect, Step, StepTable
 
 __all__ = [
+    "FOREVER",
     "Activity",
+    "Await",
     "Burst",
     "Context",
     "Cpu",
     "Effect",
+    "Handler",
     "Instrument",
     "Machine",
     "Program",
     "RuleBroken",
+    "SendIpi",
     "Sleep",
     "SpinLock",
     "Step",

@@ -1,4 +1,4 @@
-"""The contexts Linux code runs in, from the one anything interrupts to the one nothing here does."""
+"""The contexts Linux code runs in, from the one anything interrupts to the one nothing does."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ class Context(IntEnum):
     TASK = 1
     SOFTIRQ = 2
     HARDIRQ = 3
+    NMI = 4
 
     @property
     def label(self) -> str:

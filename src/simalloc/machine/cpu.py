@@ -2,8 +2,12 @@
 
 Model code is a generator that yields `Step`, `Burst` or an `Op` (a lock request, a sleep). The CPU adds a step's
 cycles to its own clock and goes on; it enters SimPy's event queue only in `sync`, where others matter. Whatever bounds
-how far it may run ahead (an interrupt due, an observer that wants every step, lockstep) is folded into one number,
-`horizon`: a step that ends beyond it takes the slow way through `_pass`, all others cost one comparison.
+how far it may run ahead (the next interrupt, the end of the run, an observer that wants every step, lockstep) is folded
+into one number, `horizon`: a step that ends beyond it takes the slow way through `_pass`, all others cost one
+comparison.
+
+Interrupts are in `interrupts.py`; here is where they are let in: between two steps, inside a step at their very cycle,
+and at the end of a step that unmasks them.
 """
 
 from __future__ import annotations
@@ -11,18 +15,17 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from simpy.events import Event, EventPriority
+from simpy.events import AnyOf, Event, EventPriority
 
 from simalloc.machine.context import Context
+from simalloc.machine.interrupts import FOREVER, Interrupts
+from simalloc.machine.rules import RuleBroken, TimeUp
 from simalloc.machine.step import Burst, Effect, Step
 
 if TYPE_CHECKING:
     from simalloc.machine.machine import Machine
 
 T = TypeVar("T")
-
-FOREVER = 1 << 62
-"""A cycle no simulation reaches."""
 
 
 class Op(Protocol):
@@ -40,15 +43,12 @@ Program = Generator[Step | Burst | Op, Any, T]
 """What runs on a CPU: yields steps and ops, returns a T."""
 
 
-class RuleBroken(Exception):  # noqa: N818 - the kernel's rule, not our error
-    """The simulated kernel did what no kernel may: released a lock it did not hold, unmasked what was not masked."""
-
-
 class Cpu:
     """One CPU.
 
     `clock` is its local time in cycles, at or after the event queue's. `tallies[context][step.index]` counts the steps
-    run; `irq_depth`, `bh_depth` and `preempt_depth` are the nested masks.
+    run; `irq_depth`, `bh_depth` and `preempt_depth` are the nested masks. `site` names the function that runs, for
+    observers; whoever masks or locks sets it.
     """
 
     def __init__(self, machine: Machine, index: int) -> None:
@@ -57,24 +57,32 @@ class Cpu:
         self.clock = 0
         self.horizon = FOREVER
         self.context = Context.IDLE
+        self.site = ""
         self.irq_depth = 0
         self.bh_depth = 0
         self.preempt_depth = 0
         self.tallies: list[list[int]] = [[] for _ in Context]
         self.tally = self.tallies[Context.IDLE]
+        self.unfinished: list[tuple[Context, Step, int]] = []
+        self.interrupts = Interrupts(self)
+        self._poked: Event | None = None
+        self._masked_since = 0
+        self._masked_wait = 0
+        self._masked_hold = 0
+        self._bh_off_since = 0
 
     # What the kernel asks about where it runs: Linux v4.10 (ea57485af8f4), include/linux/preempt.h, irqflags.h
 
     def in_irq(self) -> bool:
-        """Whether a hardirq handler is running."""
-        return self.context is Context.HARDIRQ
+        """Whether a hardirq handler (or an NMI's) is running."""
+        return self.context >= Context.HARDIRQ
 
     def in_softirq(self) -> bool:
         """Whether a softirq handler is running or bottom halves are disabled."""
         return self.context is Context.SOFTIRQ or self.bh_depth > 0
 
     def in_interrupt(self) -> bool:
-        """Whether this is hardirq or softirq context; a task that disabled bottom halves counts as softirq."""
+        """Whether this is NMI, hardirq or softirq context; a task that disabled bottom halves counts as softirq."""
         return self.context >= Context.SOFTIRQ or self.bh_depth > 0
 
     def irqs_disabled(self) -> bool:
@@ -97,6 +105,44 @@ class Cpu:
         self.machine.env.schedule(event, self.machine.rank(self), delay)
         return event
 
+    def wait(self, event: Event, step: Step) -> Events[None]:
+        """Run the one-cycle `step` (spinning, idling) until `event`, taking interrupts that are let in.
+
+        The CPU has synced. If the event comes while a handler runs, that ends the wait when the handler has ended.
+        """
+        interrupts = self.interrupts
+        while True:
+            since = self.clock
+            due = interrupts.next_due()
+            try:
+                yield self._first_of(event, due)
+            except TimeUp:
+                self.clock = self.machine.until
+                self.tally[step.index] += self.clock - since
+                raise
+            self.clock = self.machine.now
+            self.tally[step.index] += self.clock - since
+            if not event.triggered:
+                yield from interrupts.take_due()
+                yield from self.sync()
+            if event.triggered:
+                return
+
+    def _first_of(self, event: Event, due: int) -> Event:
+        """Return what ends a wait: the event, the next interrupt, or (if there are IPIs) a poke to look again."""
+        events = [event]
+        if due < FOREVER:
+            events.append(self.alarm(due - self.clock))
+        if self.machine.lookahead is not None:
+            self._poked = Event(self.machine.env)
+            events.append(self._poked)
+        return event if len(events) == 1 else AnyOf(self.machine.env, events)
+
+    def poke(self) -> None:
+        """Make a CPU that waits look again at what is due: another has just sent it an interrupt."""
+        if self._poked is not None and not self._poked.triggered:
+            self._poked.succeed()
+
     def charge(self, step: Step, times: int = 1) -> Events[None]:
         """Run `step` `times` times: the slow, general way, for ops. Programs yield steps instead."""
         end = self.clock + step.cycles * times
@@ -117,26 +163,66 @@ class Cpu:
             self.tally[step.index] += times
 
     def _pass(self, step: Step, times: int) -> Events[None]:
-        """Advance over the horizon: the one place where a step meets what else may want this CPU or see it."""
+        """Advance over the horizon: the one place where a step meets what else may want this CPU or see it.
+
+        An interrupt that falls inside the step is served at its own cycle; the rest of the step follows it.
+        """
+        machine, interrupts, context = self.machine, self.interrupts, self.context
         start = self.clock
-        self.clock += step.cycles * times
-        if self.machine.lockstep:
-            yield from self.sync()
-        for saw in self.machine.hooks.step:
+        total = left = step.cycles * times
+        try:
+            while left:
+                yield from interrupts.take_due()
+                due = interrupts.next_due()
+                end = min(self.clock + left, due, machine.until)
+                if machine.lookahead is not None:
+                    end = min(end, machine.now + machine.lookahead)
+                left -= end - self.clock
+                self.clock = end
+                if left and end >= machine.until:
+                    raise TimeUp
+                if machine.lockstep or (left and end < due):
+                    yield from self.sync()
+        except TimeUp:
+            if left < total:
+                self._cut_short(context, step, total - left)
+            raise
+        self.set_horizon()
+        for saw in machine.hooks.step:
             saw(self, step, times, start)
+
+    def _cut_short(self, context: Context, step: Step, cycles: int) -> None:
+        """Count what a step, or a run of equal ones, had got of its cycles when the time was up."""
+        whole, rest = divmod(cycles, step.cycles)
+        self.tallies[context][step.index] += whole
+        if rest:
+            self.unfinished.append((context, step, rest))
 
     def set_horizon(self) -> None:
         """Work out anew how far the clock may run before something is due. -1: every step takes the slow way."""
-        hooks = self.machine.hooks
-        watched = self.machine.lockstep or bool(hooks.step or hooks.irqs_off or hooks.irqs_on)
-        self.horizon = -1 if watched else FOREVER
+        machine = self.machine
+        if machine.lockstep or machine.hooks.step:
+            self.horizon = -1
+            return
+        self.horizon = min(machine.until, self.interrupts.next_due())
+        if machine.lookahead is not None:
+            self.horizon = min(self.horizon, machine.now + machine.lookahead)
 
     # Running programs
+
+    def main(self, program: Program[Any], context: Context) -> Events[None]:
+        """Run `program`, then be idle to the end of the run if it has one."""
+        try:
+            yield from self.run(program, context)
+            if self.machine.until < FOREVER:
+                yield from Sleep(until=self.machine.until).perform(self)
+        except TimeUp:
+            self.context, self.tally = Context.IDLE, self.tallies[Context.IDLE]
 
     def run(self, program: Program[T], context: Context = Context.TASK) -> Events[T]:
         """Run `program` in `context` and return what it returns; then back to the context before."""
         previous = self.switch(context)
-        result = yield from self._execute(program)
+        result = yield from self.execute(program)
         self.switch(previous)
         return result
 
@@ -151,7 +237,8 @@ class Cpu:
         self.tally = self.tallies[context]
         return previous
 
-    def _execute(self, program: Program[T]) -> Events[T]:
+    def execute(self, program: Program[T]) -> Events[T]:
+        """Run `program` in the context that is on, and return what it returns."""
         send = program.send
         answer: Any = None
         while True:
@@ -171,6 +258,8 @@ class Cpu:
                 self.tally[op.index] += 1
                 if op.effect:
                     self.apply(op.effect)
+                    if self.interrupts.waiting:
+                        yield from self.interrupts.let_in(op.effect)
             elif type(op) is Burst:
                 yield from self.charge(op.step, op.times)
             else:
@@ -181,23 +270,44 @@ class Cpu:
     def apply(self, effect: Effect) -> None:
         """Raise or lower a mask. Raises RuleBroken when one is lowered that is not up."""
         if effect is Effect.IRQ_OFF:
-            self.irq_depth += 1
-            if self.irq_depth == 1:
-                for saw in self.machine.hooks.irqs_off:
-                    saw(self)
+            self._mask()
         elif effect is Effect.IRQ_ON:
-            self.irq_depth = self._lower(self.irq_depth, "interrupts were not masked")
-            if self.irq_depth == 0:
-                for saw in self.machine.hooks.irqs_on:
-                    saw(self)
+            self._unmask()
         elif effect is Effect.PREEMPT_OFF:
             self.preempt_depth += 1
         elif effect is Effect.PREEMPT_ON:
             self.preempt_depth = self._lower(self.preempt_depth, "preemption was not off")
         elif effect is Effect.BH_OFF:
             self.bh_depth += 1
+            if self.bh_depth == 1:
+                self._bh_off_since = self.clock
         elif effect is Effect.BH_ON:
             self.bh_depth = self._lower(self.bh_depth, "bottom halves were not off")
+            if self.bh_depth == 0:
+                for saw in self.machine.hooks.bh_window:
+                    saw(self, self._bh_off_since, self.clock, 1)
+
+    def _mask(self) -> None:
+        self.irq_depth += 1
+        if self.irq_depth == 1:
+            self._masked_since = self.clock
+            self._masked_wait = self._masked_hold = 0
+            if self.interrupts.waiting:
+                self.set_horizon()
+
+    def _unmask(self) -> None:
+        self.irq_depth = self._lower(self.irq_depth, "interrupts were not masked")
+        if self.irq_depth == 0:
+            for saw in self.machine.hooks.irqs_window:
+                saw(self, self._masked_since, self.clock, self._masked_wait, self._masked_hold, 1)
+            if self.interrupts.waiting:
+                self.set_horizon()
+
+    def note_lock_time(self, waited: int, held: int) -> None:
+        """Count cycles spent waiting for a lock, or holding one, to the window in which interrupts are masked."""
+        if self.irq_depth:
+            self._masked_wait += waited
+            self._masked_hold += min(held, self.clock - self._masked_since)
 
     def _lower(self, depth: int, complaint: str) -> int:
         if depth == 0:
@@ -209,7 +319,7 @@ class Cpu:
 
 
 class Sleep:
-    """Op: be idle for `cycles` cycles, or until cycle `until`."""
+    """Op: be idle for `cycles` cycles, or until cycle `until`. Interrupts are served meanwhile."""
 
     __slots__ = ("cycles", "until")
 
@@ -218,10 +328,18 @@ class Sleep:
         self.until = until
 
     def perform(self, cpu: Cpu) -> Events[None]:
-        """Spend the time in the idle context."""
-        cycles = self.cycles if self.until is None else max(0, self.until - cpu.clock)
+        """Spend the time in the idle context; a handler that runs past the end makes it that much later."""
+        until = cpu.clock + self.cycles if self.until is None else self.until
         previous = cpu.switch(Context.IDLE)
-        yield from cpu.charge(cpu.machine.idle_step, cycles)
+        while cpu.clock < until:
+            cycles = min(until, max(cpu.interrupts.next_due(), cpu.clock)) - cpu.clock
+            if cpu.machine.lookahead is not None:
+                # An IPI not sent yet may end this; no further than one could come.
+                cycles = min(cycles, max(1, cpu.machine.now + cpu.machine.lookahead - cpu.clock))
+            yield from cpu.charge(cpu.machine.idle_step, cycles)
+            yield from cpu.interrupts.take_due()
+            if cpu.clock >= cpu.machine.until:
+                raise TimeUp
         cpu.switch(previous)
 
 

@@ -30,11 +30,17 @@ class Instrument:
     def lock_released(self, cpu: Cpu, lock: SpinLock, held: int) -> None:
         """The CPU gave the lock up after holding it for `held` cycles."""
 
-    def irqs_off(self, cpu: Cpu) -> None:
-        """The outermost interrupt mask went up."""
+    def irqs_window(self, cpu: Cpu, start: int, end: int, waited: int, held: int, times: int) -> None:
+        """Interrupts were masked from `start` to `end`, of which `waited` cycles for locks and `held` holding one.
 
-    def irqs_on(self, cpu: Cpu) -> None:
-        """The outermost interrupt mask came down."""
+        `times` such windows followed each other (a stride); the cycles are those of the last. `cpu.site` says where.
+        """
+
+    def bh_window(self, cpu: Cpu, start: int, end: int, times: int) -> None:
+        """Bottom halves were off from `start` to `end`, `times` times over."""
+
+    def irq_taken(self, cpu: Cpu, name: str, latency: int) -> None:
+        """Interrupt `name` is taken, `latency` cycles after it arrived."""
 
     def page_allocated(self, cpu: Cpu, pfn: int, order: int) -> None:
         """A block of 2**order pages, first frame `pfn`, was handed to a caller."""
@@ -43,7 +49,16 @@ class Instrument:
         """A caller gave a block back."""
 
 
-HOOKS = ("step", "lock_acquired", "lock_released", "irqs_off", "irqs_on", "page_allocated", "page_freed")
+HOOKS = (
+    "step",
+    "lock_acquired",
+    "lock_released",
+    "irqs_window",
+    "bh_window",
+    "irq_taken",
+    "page_allocated",
+    "page_freed",
+)
 
 Hook = tuple[Callable[..., None], ...]
 
@@ -56,8 +71,9 @@ class Hooks:
     step: Hook
     lock_acquired: Hook
     lock_released: Hook
-    irqs_off: Hook
-    irqs_on: Hook
+    irqs_window: Hook
+    bh_window: Hook
+    irq_taken: Hook
     page_allocated: Hook
     page_freed: Hook
 

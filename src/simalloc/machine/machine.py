@@ -2,75 +2,119 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from random import Random
 from typing import Any
 
 from simpy import Environment
-from simpy.events import EventPriority
+from simpy.events import Event, EventPriority
 
 from simalloc.machine.context import Context
 from simalloc.machine.cpu import RANK_OF_FIRST_CPU, Cpu, Program, fixed_rank
 from simalloc.machine.instrument import Hooks, Instrument
-from simalloc.machine.step import Activity, StepTable
-
-
-class Stuck(Exception):  # noqa: N818
-    """CPUs wait for locks that nobody will release."""
+from simalloc.machine.interrupts import FOREVER
+from simalloc.machine.rules import Stuck, TimeUp
+from simalloc.machine.step import Activity, Step, StepTable
 
 
 class Machine:
-    """`cpus` CPUs with one event queue.
+    """`cpus` CPUs with one event queue; a millisecond is `ghz` million cycles.
 
     `lockstep` makes every step an event; results are the same to the cycle, only slower. `shuffle_ties` orders events
-    of one cycle at random (seeded) instead of by CPU number, to show that nothing hangs on that order.
+    of one cycle at random (seeded) instead of by CPU number, to show that nothing hangs on that order. What taking an
+    interrupt costs is nothing, until `price_interrupts` says otherwise.
     """
 
     def __init__(
         self,
         cpus: int = 1,
         *,
+        ghz: float = 1.0,
         lockstep: bool = False,
         shuffle_ties: int | None = None,
         instruments: Sequence[Instrument] = (),
     ) -> None:
         self.env = Environment()
+        self.ghz = ghz
         self.lockstep = lockstep
+        self.until = FOREVER
+        self.lookahead: int | None = None
+        self._has_run = False
         self.hooks = Hooks()
         for instrument in instruments:
             self.hooks.register(instrument)
         self.steps = StepTable()
         self.spin_step = self.steps.define("spin", Activity.SPIN, 1)
         self.idle_step = self.steps.define("idle", Activity.IDLE, 1)
+        free = self.steps.define("interrupt", Activity.INTERRUPT, 0)
+        self.price_interrupts(entry=free, leave=free, softirq=free, send_ipi=free)
         self.cpus = [Cpu(self, index) for index in range(cpus)]
         self.rank: Callable[[Cpu], EventPriority] = _rank_by_index
         if shuffle_ties is not None:
             self.rank = _ShuffledRank(shuffle_ties)
+
+    def price_interrupts(self, *, entry: Step, leave: Step, softirq: Step, send_ipi: Step) -> None:
+        """Set the steps of entering and leaving a hardirq, of dispatching softirqs, and of sending an IPI."""
+        self.hardirq_entry, self.hardirq_exit = entry, leave
+        self.softirq_dispatch, self.send_ipi_step = softirq, send_ipi
+
+    def expect_ipis(self, delivery: int) -> None:
+        """Say that CPUs may send IPIs, which arrive `delivery` cycles later: so far may a local clock run ahead."""
+        self.lookahead = delivery if self.lookahead is None else min(self.lookahead, delivery)
 
     @property
     def now(self) -> int:
         """The event queue's cycle: no CPU will act on anything shared before it."""
         return int(self.env.now)
 
-    def run(self, programs: Sequence[Program[Any]], context: Context = Context.TASK) -> int:
-        """Run one program per CPU, from cycle 0, to the end of the last; return that cycle.
+    def milliseconds(self, ms: float) -> int:
+        """Return so many milliseconds in cycles."""
+        return round(ms * self.ghz * 1_000_000)
 
-        A CPU whose program has ended is idle until then. Raises Stuck on a deadlock.
+    def run(
+        self,
+        programs: Sequence[Program[Any]],
+        context: Context = Context.TASK,
+        *,
+        until: int | None = None,
+    ) -> int:
+        """Run one program per CPU, from cycle 0, to the end of the last or to cycle `until`; return that cycle.
+
+        A CPU whose program has ended is idle until then, and with `until` still takes interrupts. Without it,
+        interrupts end with the program of their CPU. Raises Stuck on a deadlock, RuntimeError on a second call.
         """
+        if self._has_run:
+            raise RuntimeError("a machine runs once; make another")
+        self._has_run = True
+        if until is not None:
+            self.until = until
+        mains = []
         for cpu, program in zip(self.cpus, programs, strict=True):
             cpu.tallies = [[0] * len(self.steps) for _ in Context]
             cpu.tally = cpu.tallies[Context.IDLE]
             cpu.set_horizon()
-            self.env.process(cpu.run(program, context))
-        self.env.run()
+            mains.append(cpu.main(program, context))
+            self.env.process(mains[-1])
+        self.env.run(until=until)
+        end = self._stop(mains) if until is not None else self._last_clock()
+        for cpu in self.cpus:
+            cpu.tallies[Context.IDLE][self.idle_step.index] += end - cpu.clock
+            cpu.clock = end
+        return end
+
+    def _stop(self, mains: Sequence[Generator[Event, object, None]]) -> int:
+        """Tell every CPU that waits for an event that the time is up; return the cycle it is."""
+        for main in mains:
+            with suppress(TimeUp, StopIteration):
+                main.throw(TimeUp())
+        return self.until
+
+    def _last_clock(self) -> int:
         stuck = [cpu for cpu in self.cpus if cpu.context is not Context.IDLE]
         if stuck:
             raise Stuck(f"no event is left, but these still run: {', '.join(map(repr, stuck))}")
-        end = max(cpu.clock for cpu in self.cpus)
-        for cpu in self.cpus:
-            cpu.tally[self.idle_step.index] += end - cpu.clock
-            cpu.clock = end
-        return end
+        return max(cpu.clock for cpu in self.cpus)
 
 
 def _rank_by_index(cpu: Cpu) -> EventPriority:

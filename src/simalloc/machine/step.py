@@ -40,6 +40,7 @@ class Activity(StrEnum):
     SPIN = "spin"
     MEASURE = "measurement"
     WORK = "own work"
+    INTERRUPT = "interrupt entry/exit"
     IDLE = "idle"
 
 

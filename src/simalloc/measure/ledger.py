@@ -20,7 +20,10 @@ class LedgerRow:
 
 
 def ledger(machine: Machine) -> list[LedgerRow]:
-    """Read the ledger off a machine whose run has ended; steps of one name (one per cost level) are added up."""
+    """Read the ledger off a machine whose run has ended; steps of one name (one per cost level) are added up.
+
+    A step that the end of the run cut short counts with the cycles it had, and 0 times.
+    """
     rows = []
     for cpu in machine.cpus:
         for context in Context:
@@ -31,6 +34,9 @@ def ledger(machine: Machine) -> list[LedgerRow]:
                     entry = sums.setdefault((step.activity.value, step.name), [0, 0])
                     entry[0] += count
                     entry[1] += count * step.cycles
+            for cut_context, step, cycles in cpu.unfinished:
+                if cut_context is context:
+                    sums.setdefault((step.activity.value, step.name), [0, 0])[1] += cycles
             rows += [
                 LedgerRow(cpu.index, context.label, activity, name, count, cycles)
                 for (activity, name), (count, cycles) in sorted(sums.items())

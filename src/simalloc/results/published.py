@@ -6,6 +6,7 @@ import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,10 @@ def read_published(name: str, beside: Path | None = None) -> Published:
     """Read the table `name`: a file beside the scenario, or one that comes with simalloc. Raises PublishedError."""
     local = beside / name if beside else Path(name)
     if local.is_file():
-        text = local.read_text(encoding="utf-8")
+        try:
+            text = local.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise PublishedError(f"{local} cannot be read as text in UTF-8") from None
     else:
         resource = files("simalloc.data") / name
         if not resource.is_file():
@@ -52,8 +56,10 @@ def read_published(name: str, beside: Path | None = None) -> Published:
     for number, row in enumerate(reader, start=2):
         try:
             value = float(row["value"])
+            if not isfinite(value):
+                raise ValueError(value)
         except (TypeError, ValueError):
-            raise PublishedError(f"{name}:{number}: value {row['value']!r} is not a number") from None
+            raise PublishedError(f"{name}:{number}: value {row['value']!r} is not a finite number") from None
         figures[row["label"], row["metric"], *(row[p] for p in parameters)] = value
         sources[row["source"]] = None
     return Published(figures, parameters, tuple(sources))

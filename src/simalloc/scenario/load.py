@@ -61,6 +61,8 @@ def _parse(file: FilePath) -> CommentedMap:
         place = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
         reason = (error.problem or "cannot be parsed").splitlines()[0]
         raise ScenarioError(f"{file}:{place}: not valid YAML: {reason}") from None
+    except RecursionError:
+        raise ScenarioError(f"{file}:1:1: not a scenario: nested too deeply") from None
     except (YAMLError, ValueError) as error:
         raise ScenarioError(f"{file}:1:1: not valid YAML: {str(error).splitlines()[0]}") from None
     if data is None:
@@ -87,13 +89,13 @@ class _Source:
         """Apply `key=value`; the value is read as YAML. Raises ScenarioError."""
         origin = origin or f"--set {text}"
         key, equals, value_text = text.partition("=")
-        if not equals or not key:
+        if not equals or not all(key.split(".")):
             raise ScenarioError(f"{origin}: write it as key=value, such as allocator.high=1000")
         try:
             value = YAML(typ="safe", pure=True).load(value_text)
-        except YAMLError:
+        except (YAMLError, ValueError, RecursionError):
             raise ScenarioError(f"{origin}: {value_text!r} is not a YAML value") from None
-        path: Path = tuple(int(part) if part.isdigit() else part for part in key.split("."))
+        path: Path = tuple(int(part) if part.isdecimal() else part for part in key.split("."))
         parent: Any = self.data
         for depth, part in enumerate(path[:-1]):
             child = _child(parent, part)
@@ -123,19 +125,21 @@ class _Source:
         node: Any = self.data
         position = (0, 0)
         for part in path:
-            if not isinstance(node, CommentedMap | CommentedSeq) or _child(node, part) is None:
+            if not _has(node, part):
                 break
             position = node.lc.item(part) if isinstance(node, CommentedSeq) else node.lc.key(part)
             node = node[part]
         return position[0] + 1, position[1] + 1
 
 
+def _has(node: Any, part: str | int) -> bool:
+    if isinstance(node, CommentedSeq):
+        return isinstance(part, int) and part < len(node)
+    return isinstance(node, CommentedMap) and part in node
+
+
 def _child(node: Any, part: str | int) -> Any:
-    if isinstance(node, CommentedMap):
-        return node.get(part)
-    if isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
-        return node[part]
-    return None
+    return node[part] if _has(node, part) else None
 
 
 def _plain(node: Any) -> Any:

@@ -35,14 +35,6 @@ class MachineSpec(Strict):
             raise ValueError(f"{name!r} is no machine preset; {suggestion(name, presets())}")
         return name
 
-    @model_validator(mode="after")
-    def _costs_exist(self) -> MachineSpec:
-        known = sorted(preset(self.preset).parameters)
-        for name in self.costs:
-            if name not in known:
-                raise ValueError(f"{self.preset} has no cost {name!r}; {suggestion(name, known)}")
-        return self
-
     def cost_model(self) -> CostModel:
         """Return the preset with the changes asked for."""
         return preset(self.preset).with_cycles(self.costs)
@@ -169,6 +161,11 @@ class Scenario(Strict):
     @cached_property
     def cases(self) -> list[Case]:
         """The runs this scenario asks for. Raises Problem for what only shows when they are put together."""
+        known = sorted(preset(self.machine.preset).parameters)
+        for name in self.machine.costs:
+            if name not in known:
+                text = f"{self.machine.preset} has no such cost; {suggestion(name, known)}"
+                raise Problem(("machine", "costs", name), text)
         if not self.compare:
             return [self._case((), CaseSpec(label=self.allocator.name or "allocator"))]
         labels = [case.label for case in self.compare]
@@ -202,7 +199,7 @@ class Scenario(Strict):
         return case
 
     def digest(self) -> str:
-        """Return a hash of the scenario and of every cost it pays; equal hashes mean equal results."""
+        """Return a hash of the scenario and of every cost it pays; equal hashes mean equal simulated figures."""
         content = json.dumps(self.model_dump(mode="json", exclude={"about", "calibration"}), sort_keys=True)
         return hashlib.sha256(f"{content} {self.machine.cost_model().digest()}".encode()).hexdigest()[:16]
 
@@ -216,6 +213,10 @@ def _check_fit(path: Path, case: Case) -> None:
             (*path, "workload", "api"),
             f"{version.name} has no bulk API; use api: single, or an allocator that has one: {', '.join(with_bulk)}",
         )
+    if workload.api == "bulk" and workload.order:
+        raise Problem((*path, "workload", "order"), "the bulk API gives order-0 pages only; use api: single")
+    if workload.order and case.memory.initial == "fragmented":
+        raise Problem(("memory", "initial"), "fragmented leaves single pages only; blocks need fresh or warmed")
     zone = pages_of(case.memory.zone)
     parked = case.sizes.high + 2 * case.sizes.batch
     needed = case.machine.cpus * (workload.pages_needed() + parked) + watermarks_v4_10(zone).high

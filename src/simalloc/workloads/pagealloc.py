@@ -51,6 +51,14 @@ class PageAllocSpec(Strict):
         description="inner rounds a sample; auto = enough for 4096 pages, at most 31 (the published one ran 10000)",
     )
 
+    @field_validator("batches")
+    @classmethod
+    def _each_once(cls, batches: list[int]) -> list[int]:
+        for i, batch in enumerate(batches):
+            if batch in batches[:i]:
+                raise ValueError(f"{batch} is there twice; each batch is one row of the table")
+        return batches
+
     @field_validator("dropped")
     @classmethod
     def _some_sample_is_left(cls, dropped: int, info: object) -> int:

@@ -25,7 +25,9 @@ class Recency:
         self.uses = 0
         self._last: dict[int, int] = {}
         grain = 1 << _GRAIN
-        self._level = [int(LEVELS * d / (d + half_point)) for d in range(grain // 2, _TABLE * grain, grain)]
+        self._level = [
+            min(int(LEVELS * d / (d + half_point)), LEVELS - 1) for d in range(grain // 2, _TABLE * grain, grain)
+        ]
         self._level.append(LEVELS - 1)
 
     def touch(self, pfn: int) -> int:

@@ -1,0 +1,241 @@
+"""Interrupts of one CPU: hardirqs, NMIs, softirqs, ksoftirqd, work that preempts the task.
+
+Linux v4.10 (ea57485af8f4): kernel/softirq.c (irq_exit, __do_softirq, ksoftirqd), arch/x86 entry. A hardirq is taken at
+its very cycle if unmasked, else at the unmask; handlers run with interrupts masked and do not nest. Softirqs run when
+the last hardirq returns to a task (or idle) whose bottom halves are on, and at local_bh_enable; they do not nest, are
+restarted up to the kernel's limits, and are then left to ksoftirqd.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING
+
+from simalloc.machine.context import Context
+from simalloc.machine.rules import Stuck
+from simalloc.machine.step import Effect
+
+if TYPE_CHECKING:
+    from simalloc.machine.cpu import Cpu, Events, Program
+
+FOREVER = 1 << 62
+"""A cycle no simulation reaches."""
+
+MAX_SOFTIRQ_RESTART = 10
+"""Rounds of __do_softirq before it hands over to ksoftirqd. Linux v4.10 (ea57485af8f4)."""
+
+MAX_SOFTIRQ_MS = 2
+"""Milliseconds after which it does so too."""
+
+SLICE_MS = 3
+"""How long ksoftirqd and a task that wants the CPU run in turns: the minimum granularity of CFS on 8 CPUs."""
+
+STORM = 1_000_000
+"""Interrupts in a row that leave a task no cycle, after which a run that has no end of its own is called stuck."""
+
+Handler = Callable[["Cpu"], "Program[None]"]
+
+
+class Irq:
+    """One arrival: its cycle, a name, what its handler does, and where its successor comes from."""
+
+    __slots__ = ("handler", "name", "time", "times")
+
+    def __init__(self, time: int, name: str, handler: Handler, times: Iterator[int] | None = None) -> None:
+        self.time = time
+        self.name = name
+        self.handler = handler
+        self.times = times
+
+
+class Interrupts:
+    """What is due on a CPU, what is pending, and what runs it.
+
+    `waiting` is whether anything at all may come or is pending: false costs a CPU nothing.
+    """
+
+    def __init__(self, cpu: Cpu) -> None:
+        self.cpu = cpu
+        self.waiting = False
+        self.taken = 0
+        self.ksoftirqd_runs = 0
+        self._irqs: list[tuple[int, int, Irq]] = []
+        self._nmis: list[tuple[int, int, Irq]] = []
+        self._order = 0
+        self._softirqs: dict[int, Handler] = {}
+        self._pending: set[int] = set()
+        self._ksoftirqd_since: int | None = None
+        self._slice_ended = 0
+        self._in_ksoftirqd = False
+        self._work: deque[Handler] = deque()
+        self._row = 0
+        self._row_ended = -1
+
+    # Where interrupts come from
+
+    def attach(self, name: str, times: Iterable[int], handler: Handler, *, nmi: bool = False) -> None:
+        """Let interrupts `name` arrive at `times` (cycles, ascending), each running `handler` in hardirq context."""
+        iterator = iter(times)
+        first = next(iterator, None)
+        if first is not None:
+            self._push(Irq(first, name, handler, iterator), nmi=nmi)
+
+    def raise_at(self, time: int, name: str, handler: Handler) -> None:
+        """Let one interrupt arrive at cycle `time`, not before now."""
+        self._push(Irq(time, name, handler), nmi=False)
+
+    def _push(self, irq: Irq, *, nmi: bool) -> None:
+        # Two at one cycle are taken in the order in which they were announced.
+        self._order += 1
+        heappush(self._nmis if nmi else self._irqs, (irq.time, self._order, irq))
+        self.waiting = True
+        self.cpu.set_horizon()
+
+    def register_softirq(self, number: int, action: Handler) -> None:
+        """Say what softirq `number` does; lower numbers run first."""
+        self._softirqs[number] = action
+
+    def raise_softirq(self, number: int) -> None:
+        """Mark softirq `number` pending on this CPU; called by code that runs on it."""
+        self._pending.add(number)
+        self.waiting = True
+
+    def queue_work(self, work: Handler) -> None:
+        """Let `work` preempt the task as soon as that may be preempted."""
+        self._work.append(work)
+        self.waiting = True
+
+    # What is due
+
+    def next_due(self) -> int:
+        """Return the cycle of the next interrupt that would be let in under the present mask; FOREVER if none."""
+        due = self._nmis[0][0] if self._nmis else FOREVER
+        if self._irqs and self.cpu.irq_depth == 0:
+            due = min(due, self._irqs[0][0])
+        return due
+
+    def take_due(self) -> Events[None]:
+        """Serve every interrupt that is due by now and let in, earliest first."""
+        cpu = self.cpu
+        while True:
+            if self._nmis and self._nmis[0][0] <= cpu.clock and cpu.context is not Context.NMI:
+                yield from self._nmi()
+            elif self._irqs and cpu.irq_depth == 0 and self._irqs[0][0] <= cpu.clock:
+                yield from self._hardirq()
+            else:
+                return
+
+    def let_in(self, effect: Effect) -> Events[None]:
+        """Serve what a lowered mask lets in: hardirqs at the unmask, softirqs at local_bh_enable, work at both."""
+        cpu = self.cpu
+        if effect is Effect.IRQ_ON and cpu.irq_depth == 0:
+            yield from self.take_due()
+        if effect is Effect.BH_ON and self._may_run_softirqs():
+            yield from self._do_softirq()
+        yield from self._reschedule()
+
+    # Hardirqs and NMIs
+
+    def _next(self, queue: list[tuple[int, int, Irq]], *, nmi: bool) -> Irq:
+        _, _, irq = heappop(queue)
+        following = next(irq.times, None) if irq.times is not None else None
+        if following is not None:
+            self._push(Irq(following, irq.name, irq.handler, irq.times), nmi=nmi)
+        self.taken += 1
+        return irq
+
+    def _hardirq(self) -> Events[None]:
+        cpu, machine = self.cpu, self.cpu.machine
+        irq = self._next(self._irqs, nmi=False)
+        self._watch_for_a_storm(irq)
+        for saw in machine.hooks.irq_taken:
+            saw(cpu, irq.name, cpu.clock - irq.time)
+        site, previous = cpu.site, cpu.switch(Context.HARDIRQ)
+        cpu.site = irq.name
+        yield from cpu.charge(machine.hardirq_entry)
+        yield from cpu.execute(irq.handler(cpu))
+        yield from cpu.charge(machine.hardirq_exit)
+        cpu.site = irq.name
+        cpu.switch(previous)
+        if self._may_run_softirqs():
+            yield from self._do_softirq()
+        yield from self._reschedule()
+        cpu.site = site
+        self._row_ended = cpu.clock
+
+    def _nmi(self) -> Events[None]:
+        cpu = self.cpu
+        irq = self._next(self._nmis, nmi=True)
+        site, previous = cpu.site, cpu.context
+        cpu.site = irq.name
+        # Not through `switch`: an NMI neither masks nor unmasks what it interrupts.
+        cpu.context, cpu.tally = Context.NMI, cpu.tallies[Context.NMI]
+        yield from cpu.execute(irq.handler(cpu))
+        cpu.context, cpu.tally, cpu.site = previous, cpu.tallies[previous], site
+        cpu.set_horizon()
+
+    def _watch_for_a_storm(self, irq: Irq) -> None:
+        """Raise Stuck if nothing but interrupts has run for very long and the run has no end."""
+        cpu = self.cpu
+        self._row = self._row + 1 if cpu.clock == self._row_ended else 0
+        if self._row >= STORM and cpu.machine.until == FOREVER:
+            raise Stuck(
+                f"cpu {cpu.index}: {self._row} interrupts in a row, the last {irq.name!r}, left its task no cycle up "
+                f"to cycle {cpu.clock}; give the run a duration, or the interrupts a lower rate"
+            )
+
+    # Softirqs
+
+    def _may_run_softirqs(self) -> bool:
+        return bool(self._pending) and self._ksoftirqd_since is None and self._is_preemptible_by_softirq()
+
+    def _is_preemptible_by_softirq(self) -> bool:
+        cpu = self.cpu
+        return cpu.context < Context.SOFTIRQ and cpu.bh_depth == 0 and cpu.irq_depth == 0
+
+    def _do_softirq(self) -> Events[None]:
+        """Run pending softirqs until there are none, or the limits are reached; then wake ksoftirqd."""
+        cpu, machine = self.cpu, self.cpu.machine
+        site, previous = cpu.site, cpu.switch(Context.SOFTIRQ)
+        began = cpu.clock
+        yield from cpu.charge(machine.softirq_dispatch)
+        for _ in range(MAX_SOFTIRQ_RESTART):
+            yield from self.take_due()
+            pending, self._pending = sorted(self._pending), set()
+            for number in pending:
+                yield from cpu.execute(self._softirqs[number](cpu))
+            if not self._pending or cpu.clock - began > machine.milliseconds(MAX_SOFTIRQ_MS):
+                break
+        cpu.site = site
+        cpu.switch(previous)
+        if self._pending and self._ksoftirqd_since is None:
+            self._ksoftirqd_since = cpu.clock
+
+    # The scheduler, as far as it matters here: work items and ksoftirqd share the CPU with the task
+
+    def _reschedule(self) -> Events[None]:
+        cpu = self.cpu
+        if cpu.preempt_depth or self._in_ksoftirqd or not self._is_preemptible_by_softirq():
+            return
+        while self._work:
+            yield from cpu.run(self._work.popleft()(cpu))
+        if self._ksoftirqd_since is not None:
+            yield from self._run_ksoftirqd()
+
+    def _run_ksoftirqd(self) -> Events[None]:
+        """Give ksoftirqd its slice; all it needs on an idle CPU, else turn and turn about with the task."""
+        cpu, slice_ = self.cpu, self.cpu.machine.milliseconds(SLICE_MS)
+        has_task = cpu.context is Context.TASK
+        if has_task and cpu.clock - self._slice_ended < slice_ and self._slice_ended:
+            return
+        began = cpu.clock
+        self._in_ksoftirqd = True
+        self.ksoftirqd_runs += 1
+        while self._pending and not (has_task and cpu.clock - began >= slice_):
+            yield from self._do_softirq()
+        self._in_ksoftirqd = False
+        self._slice_ended = cpu.clock
+        if not self._pending:
+            self._ksoftirqd_since = None

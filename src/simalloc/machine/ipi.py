@@ -1,0 +1,58 @@
+"""Interrupts that one CPU sends another, and waiting for what they do there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simpy.events import Event
+
+if TYPE_CHECKING:
+    from simalloc.machine.cpu import Cpu, Events
+    from simalloc.machine.interrupts import Handler
+    from simalloc.machine.machine import Machine
+    from simalloc.machine.step import Step
+
+
+class SendIpi:
+    """Op: send an interrupt to another CPU, where it arrives `machine.lookahead` cycles later and runs `handler`."""
+
+    __slots__ = ("handler", "name", "target")
+
+    def __init__(self, target: Cpu, name: str, handler: Handler) -> None:
+        self.target = target
+        self.name = name
+        self.handler = handler
+
+    def perform(self, cpu: Cpu) -> Events[None]:
+        """Send it. Raises RuntimeError if the machine was not told to expect IPIs."""
+        machine = cpu.machine
+        if machine.lookahead is None:
+            raise RuntimeError("a machine on which IPIs are sent must expect them: call expect_ipis first")
+        yield from cpu.charge(machine.send_ipi_step)
+        yield from cpu.sync()
+        self.target.interrupts.raise_at(cpu.clock + machine.lookahead, self.name, self.handler)
+        self.target.poke()
+
+
+class Await:
+    """Op: wait, running the one-cycle `step`, until `count` others have arrived. Interrupts are served meanwhile."""
+
+    def __init__(self, machine: Machine, count: int, step: Step) -> None:
+        self.machine = machine
+        self.step = step
+        self.left = count
+        self._done = Event(machine.env)
+
+    def arrive(self, cpu: Cpu) -> None:
+        """Count one arrival, by a program on `cpu` that has just synced; the last one ends the wait."""
+        self.left -= 1
+        if self.left == 0:
+            self._done._ok = True
+            self._done._value = None
+            self.machine.env.schedule(self._done, self.machine.rank(cpu), 0)
+
+    def perform(self, cpu: Cpu) -> Events[None]:
+        """Wait."""
+        yield from cpu.sync()
+        if self.left:
+            yield from cpu.wait(self._done, self.step)
