@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simalloc.allocators import VERSIONS
-from simalloc.machine import Context, Cpu, Program, RuleBroken, Sync
+from simalloc.machine import Context, Cpu, Program, RuleBroken, Sleep, Sync
 from simalloc.measure import PageChecker, ledger
 from simalloc.memory import MigrateType
 from simalloc.simulation import Model
@@ -233,3 +233,73 @@ def test_every_cpus_ledger_sums_to_the_end(allocator: str, seed: int, cpus: int)
     outcome = random_run(allocator, seed, cpus, lockstep=False)
     sums = [sum(row.cycles for row in outcome.ledger if row.cpu == cpu) for cpu in range(cpus)]
     assert sums == [outcome.end] * cpus
+
+
+def drained(allocator: str) -> tuple[set[str], int]:
+    """Contexts in which CPU 1 drained its list when CPU 0 asked all to, and what is left on the lists."""
+    system = model(allocator, machine={"cpus": 2})
+    system.allocator.expect_drains()
+    done: list[int] = []
+
+    def asks(cpu: Cpu) -> Program[None]:
+        yield from system.allocator.alloc_pages(cpu)
+        yield Sleep(20_000)
+        yield from system.allocator.drain_all_pages()
+        done.append(cpu.clock)
+
+    def has_pages(cpu: Cpu) -> Program[None]:
+        yield from system.allocator.alloc_pages(cpu)
+        yield Sleep(50_000)
+
+    first, second = system.machine.cpus
+    system.machine.run([asks(first), has_pages(second)])
+    where = {row.context for row in ledger(system.machine) if row.cpu == 1 and row.step == "buddy_insert"}
+    assert done[0] < 50_000
+    return where, system.zone.parked_pages()
+
+
+@pytest.mark.parametrize(("allocator", "context"), [("v4.10", "hardirq"), ("v4.11", "task"), ("v4.11-rc", "task")])
+def test_drain_all_pages_runs_in_a_hardirq_up_to_v4_10_and_in_a_worker_since(allocator: str, context: str) -> None:
+    assert drained(allocator) == ({context}, 0)
+
+
+@pytest.mark.parametrize("allocator", ["v4.10", "v4.11"])
+def test_a_task_that_fails_gets_what_other_cpus_had_parked(allocator: str) -> None:
+    system = model(allocator, machine={"cpus": 2}, memory={"zone": "64MiB", "drain_on_failure": True})
+    got: list[int] = []
+
+    def hoards(cpu: Cpu) -> Program[None]:
+        pages: list[int] = []
+        yield from system.allocator.alloc_pages_each(cpu, 15, pages)
+        yield from system.allocator.free_pages_each(cpu, pages)
+        yield Sleep(30_000_000)
+
+    def exhausts(cpu: Cpu) -> Program[None]:
+        yield Sleep(100_000)
+        yield from system.allocator.alloc_pages_each(cpu, system.zone.pages, got)
+
+    first, second = system.machine.cpus
+    system.machine.run([exhausts(first), hoards(second)])
+    assert system.zone.pcps[1].count == 0
+
+
+def test_the_bh_variant_asks_twice_and_turns_bottom_halves_off() -> None:
+    assert steps_of("bh-disable", hit_and_free) == (
+        "alloc_call in_irq_test irqs_disabled_test bh_disable pcp_pop zone_counters bh_enable prep_new_page "
+        "put_page in_irq_test irqs_disabled_test free_prepare bh_disable event_counter pcp_push bh_enable"
+    )
+
+
+def test_the_bh_variant_lets_softirqs_use_the_pcp_and_bars_hardirqs() -> None:
+    assert "spin_lock" not in steps_of("bh-disable", hit_and_free, Context.SOFTIRQ)
+    assert steps_of("bh-disable", hit_and_free, Context.HARDIRQ).count("spin_lock") == 2
+
+
+def test_v4_11_rc_is_the_series_without_bulk() -> None:
+    assert steps_of("v4.11-rc", hit_and_free) == steps_of("noirq-v2", hit_and_free)
+    assert [VERSIONS[name].mechanism.has_bulk for name in ("v4.11-rc", "noirq-v2")] == [False, True]
+
+
+def test_the_revert_is_v4_10_but_for_the_drain() -> None:
+    assert VERSIONS["v4.11"].mechanism is VERSIONS["v4.10"].mechanism
+    assert VERSIONS["v4.11"].drain_by != VERSIONS["v4.10"].drain_by

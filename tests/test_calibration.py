@@ -71,7 +71,7 @@ def test_no_fitted_price_is_negative_or_unknown_by_more_than_itself() -> None:
     ],
 )
 def test_a_prediction_that_cannot_be_made_is_told(override: str, message: str) -> None:
-    scenario = load("pagealloc-2017", ["workload.batches=[1,128,512]", f"calibration.predictions.0.{override}"])
+    scenario = load("pagealloc-2017", ["workload.batches=[1,128,512,2048]", f"calibration.predictions.0.{override}"])
     with pytest.raises(ScenarioError, match=message):
         fit_scenario(scenario)
 

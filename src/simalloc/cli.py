@@ -15,6 +15,7 @@ import typer
 
 if TYPE_CHECKING:
     from simalloc.results import Result
+    from simalloc.scenario import Scenario
 
 app = typer.Typer(
     name="simalloc",
@@ -69,6 +70,12 @@ def run(
     out: Annotated[Path | None, typer.Option(help="folder for results and figures [results/NAME]")] = None,
     format_: Annotated[Format, typer.Option("--format", help="what to print")] = Format.TABLE,
     jobs: Annotated[int, typer.Option(min=0, help="processes; 0 = one a core. Results do not depend on it")] = 0,
+    explain_irqsoff: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="stop at the first window with interrupts off longer than this, such as 20us"
+        ),
+    ] = None,
 ) -> None:
     """Run a scenario: print its table, save results and figures, say where."""
     from simalloc.scenario import find, load  # noqa: PLC0415
@@ -77,6 +84,9 @@ def run(
 
     scenario = load(file, set_ or (), seed)
     folder = find(file).resolve().parent
+    if explain_irqsoff is not None:
+        _explain_windows(scenario, explain_irqsoff)
+        return
     if format_ is Format.TABLE:
         out = out or Path("results") / scenario.name
     if out is not None:
@@ -234,17 +244,39 @@ def _progress(text: str) -> None:
         sys.stderr.flush()
 
 
+def _explain_windows(scenario: Scenario, time: str) -> None:
+    """Print, for each case, the first window with interrupts off that is longer than `time`."""
+    from simalloc.explain import first_long_window, window_text  # noqa: PLC0415
+    from simalloc.scenario import ScenarioError  # noqa: PLC0415
+    from simalloc.scenario.times import cycles_of  # noqa: PLC0415
+
+    ghz = scenario.machine.cost_model().clock_ghz
+    try:
+        limit = cycles_of(time, ghz)
+    except ValueError as error:
+        raise ScenarioError(f"--explain-irqsoff: {error}") from None
+    for index, case in enumerate(scenario.cases):
+        _progress(f"{case.label}: looking for a window longer than {time}")
+        window = first_long_window(scenario, index, limit)
+        _progress("")
+        typer.echo(typer.style(f"{case.label} ({case.version.name})", bold=True))
+        text = window_text(window, ghz) if window else f"no window with interrupts off is longer than {time}"
+        typer.echo(f"{text}\n")
+
+
 def _print_result(about: str, result: Result) -> None:
-    from simalloc.results import comparison_table, error_lines  # noqa: PLC0415
+    from simalloc.results import comparison_table, error_lines, latency_table, metric_table  # noqa: PLC0415
 
     clock = result.clock
     typer.echo(f"{result.scenario}: {about}")
     typer.echo(f"machine {clock['preset']}, {clock['unit']} at {clock['ghz']:g} GHz, seed {result.seed}\n")
-    typer.echo(comparison_table(result))
-    errors = error_lines(result)
+    swept = any(row["metric"] == "alloc" for row in result.rows)
+    typer.echo(comparison_table(result) if swept else metric_table(result))
+    typer.echo(latency_table(result))
+    errors = error_lines(result) if swept else []
     if errors:
         typer.echo("\n" + "\n".join(errors))
-    for source in result.sources if errors else ():
+    for source in result.sources if any("published" in row for row in result.rows) else ():
         typer.echo(f"published: {source}")
 
 
@@ -275,7 +307,7 @@ def _listing(kind: Kind) -> dict[str, str]:
         case Kind.ALLOCATORS:
             return {name: f"{version.about} [{version.models}]" for name, version in VERSIONS.items()}
         case Kind.WORKLOADS:
-            return WORKLOADS
+            return {name: kind.about for name, kind in WORKLOADS.items()}
         case Kind.MACHINES:
             return {name: preset(name).about for name in presets()}
         case Kind.LOCKS:

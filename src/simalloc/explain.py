@@ -1,4 +1,4 @@
-"""The steps of an allocator's paths, in each context, recorded from a run of them."""
+"""The steps of an allocator's paths, recorded from a run of them; and what made a window with interrupts off long."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from simalloc.machine import Context, Cpu, Program
-from simalloc.measure import Recorded, Recorder
+from simalloc.measure import Found, IrqsOffTracer, LongWindow, Recorded, Recorder
 from simalloc.results import Row
 from simalloc.scenario import Scenario, ScenarioError, build
-from simalloc.simulation import Model, build_model
+from simalloc.simulation import Model, build_model, run_workload
 
 BULK_PAGES = 64
 
@@ -117,4 +117,46 @@ def explain_text(allocator: str, paths: list[Explained], heading: Callable[[str]
             bar = "|" if each.irqs_off else " "
             lines.append(f"  {bar} {each.step.name:<18}{times:>6}{each.cycles:>7}  {each.step.activity.value}")
         lines.append("")
+    return "\n".join(lines)
+
+
+def first_long_window(scenario: Scenario, index: int, limit: int) -> LongWindow | None:
+    """Run case number `index` up to the first IRQ-off window of more than `limit` cycles; None if there is none."""
+    case = scenario.cases[index]
+    try:
+        run_workload(scenario, build_model(scenario, case, [IrqsOffTracer(limit)]), case.workload)
+    except Found as found:
+        return found.window
+    return None
+
+
+def window_text(window: LongWindow, ghz: float) -> str:
+    """Return the story of a window: what ran in it, and whom it waited for."""
+
+    def us(cycles: int) -> str:
+        return f"{cycles} cycles ({cycles / ghz / 1000:.2f} us)"
+
+    length = window.end - window.start
+    lines = [
+        f"cpu {window.cpu}, cycles {window.start} to {window.end}: interrupts off for {us(length)}, in {window.site}",
+        f"  waiting for a lock {us(window.waited)}, holding it {us(window.held)}, "
+        f"the rest {us(length - window.waited - window.held)}",
+        "  inside it:",
+    ]
+    at = window.start
+    for ran in window.steps:
+        if ran.start > at:
+            lines.append(f"    +{at - window.start:>7} {'... spinning':<22}{'':>6}{ran.start - at:>8} cycles")
+        times = f"{ran.times} x" if ran.times > 1 else ""
+        lines.append(
+            f"    +{ran.start - window.start:>7} {ran.step:<22}{times:>6}{ran.end - ran.start:>8} cycles  {ran.site}"
+        )
+        at = ran.end
+    if window.holds:
+        lines.append("  the lock was held meanwhile by:")
+    for hold in window.holds:
+        lines.append(
+            f"    cpu {hold.cpu} in {hold.site}, +{hold.start - window.start} to +{hold.end - window.start}: "
+            + (", ".join(f"{f'{ran.times} x ' if ran.times > 1 else ''}{ran.step}" for ran in hold.steps) or "...")
+        )
     return "\n".join(lines)

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from multiprocessing import Pool
 from pathlib import Path
 
-import numpy as np
-
 from simalloc.allocators import Allocator, KernelSteps
-from simalloc.machine import Context, Instrument, Machine
-from simalloc.measure import LockStat, Sections, ledger
+from simalloc.machine import Activity, Cpu, Instrument, Machine, Program
+from simalloc.measure import Latency, LockStat, PageChecker, Sections, ledger
 from simalloc.memory import MigrateType, Zone, pages_of
 from simalloc.memory.initial import fragment, warm
 from simalloc.results import Published, PublishedError, Result, Row, read_published
-from simalloc.scenario import Case, Scenario, ScenarioError
-from simalloc.workloads import Measured, PageAlloc, Workload
+from simalloc.scenario import Case, InterruptSpec, Scenario, ScenarioError
+from simalloc.workloads import WORKLOADS, Measured, Workload, WorkloadSpec
+from simalloc.workloads.arrivals import arrivals, stream
 
 Progress = Callable[[str], None]
 
@@ -42,47 +41,97 @@ class CaseResult:
     measured: list[Measured]
     ledger: list[Row]
     locks: list[Row]
+    latency: list[Row]
 
 
 def build_model(scenario: Scenario, case: Case, instruments: Sequence[Instrument] = ()) -> Model:
-    """Put together the machine, the zone in its initial state, and the allocator of a case."""
+    """Put together the machine, the zone in its initial state, the allocator and the sources of interrupts."""
+    costs = case.machine.cost_model()
     machine = Machine(
         case.machine.cpus,
+        ghz=costs.clock_ghz,
         lockstep=scenario.lockstep,
         shuffle_ties=scenario.seed if scenario.tie_order == "shuffled" else None,
         instruments=instruments,
     )
-    steps = KernelSteps(machine, case.machine.cost_model())
+    steps = KernelSteps(machine, costs)
     zone = Zone("Normal", pages_of(case.memory.zone), case.machine.cpus, case.sizes)
     if case.memory.initial == "warmed":
         warm(zone, MigrateType.UNMOVABLE)
     elif case.memory.initial == "fragmented":
-        rng = np.random.default_rng(np.random.SeedSequence(scenario.seed, spawn_key=(0,)))
         span = min(pages_of(case.memory.span), zone.pages)
-        fragment(zone, span, case.memory.free_share, MigrateType.UNMOVABLE, rng)
-    return Model(machine, zone, steps, case.version.mechanism(machine, [zone], steps))
+        fragment(zone, span, case.memory.free_share, MigrateType.UNMOVABLE, stream(scenario.seed, 0))
+    allocator = case.version.allocator(machine, [zone], steps)
+    if case.memory.drain_on_failure:
+        allocator.expect_drains()
+    for index, source in enumerate(scenario.interrupts):
+        attach(machine, source, index, scenario.seed)
+    return Model(machine, zone, steps, allocator)
 
 
-def run_workload(model: Model, case: Case, sections: Sections | None = None) -> Workload:
-    """Run the case's workload on every CPU to its end; return it with its figures."""
-    workload = PageAlloc(case.workload, model.allocator, model.steps, sections)
-    context = Context[case.workload.context.upper()]
-    model.machine.run([workload.program(cpu) for cpu in model.machine.cpus], context)
+def attach(machine: Machine, source: InterruptSpec, index: int, seed: int) -> None:
+    """Attach source number `index` to its CPUs, each with a stream of its own."""
+    work = machine.steps.define(source.name, Activity.WORK, source.handler_cycles)
+
+    def handler(_cpu: Cpu) -> Program[None]:
+        yield work
+
+    second = machine.ghz * 1e9
+    on, off = source.burst_on_us * second / 1e6, source.burst_off_us * second / 1e6
+    for cpu in source.cpus if source.cpus is not None else range(len(machine.cpus)):
+        if source.arrivals == "recorded":
+            times: Iterable[int] = [round(us * second / 1e6) for us in source.times_us]
+        else:
+            times = arrivals(source.arrivals, second / source.hz, stream(seed, 2, index, cpu), on, off)
+        machine.cpus[cpu].interrupts.attach(source.name, times, handler, nmi=source.nmi)
+
+
+def run_workload(scenario: Scenario, model: Model, spec: WorkloadSpec, sections: Sections | None = None) -> Workload:
+    """Run the workload on every CPU to its end; return it with its figures. Raises ScenarioError without memory."""
+    machine = model.machine
+    workload = WORKLOADS[spec.kind].workload(spec, model.allocator, model.steps)
+    workload.sections = sections
+    for instrument in workload.prepare(machine, scenario.seed):
+        machine.hooks.register(instrument)
+    duration = spec.duration_ms()
+    until = None if duration is None else machine.milliseconds(duration)
+    try:
+        machine.run([workload.program(cpu) for cpu in machine.cpus], workload.context, until=until)
+    except MemoryError as error:
+        raise ScenarioError(f"memory.zone: {error}") from None
     return workload
 
 
 def run_case(scenario: Scenario, index: int) -> CaseResult:
     """Simulate case number `index` of the scenario."""
     case = scenario.cases[index]
-    lock_stat = LockStat()
-    model = build_model(scenario, case, [lock_stat])
-    workload = run_workload(model, case)
+    lock_stat, latency, checker = LockStat(), Latency(), PageChecker()
+    watched: list[Instrument] = [lock_stat, checker] if scenario.check else [lock_stat]
+    if scenario.latency:
+        watched.append(latency)
+    model = build_model(scenario, case, watched)
+    usable = model.zone.free_pages + model.zone.parked_pages()
+    workload = run_workload(scenario, model, case.workload)
+    if scenario.check:
+        checker.check_none_lost(model.zone, usable)
     return CaseResult(
         case.label,
-        workload.measured(),
+        workload.measured() + _beside(scenario, case),
         [asdict(row) for row in ledger(model.machine)],
         [asdict(entry) for entry in lock_stat.classes.values()],
+        list(latency.rows()),
     )
+
+
+def _beside(scenario: Scenario, case: Case) -> list[Measured]:
+    """Run what the workload wants beside it, on one CPU without interrupts; return its figures as `one_cpu_...`."""
+    spec = case.workload.also()
+    if spec is None:
+        return []
+    alone = replace(case, machine=case.machine.model_copy(update={"cpus": 1}))
+    quiet = scenario.model_copy(update={"interrupts": []})
+    figures = run_workload(quiet, build_model(quiet, alone), spec).measured()
+    return [replace(each, metric=f"one_cpu_{each.metric}") for each in figures if each.unit == "cycles"]
 
 
 class Stopped(Exception):  # noqa: N818
@@ -164,11 +213,14 @@ def _add(
             "value": figure.value,
             "unit": figure.unit,
         }
+        if figure.ci95 is not None:
+            row["ci95"] = figure.ci95
         beside = published.get(found.label, figure.metric, figure.parameters) if published else None
         if beside is not None:
             row["published"] = beside
         result.rows.append(row)
     result.ledger += [{"label": found.label, **row} for row in found.ledger]
     result.locks += [{"label": found.label, "allocator": allocator, "unit": "cycles", **row} for row in found.locks]
+    result.latency += [{"label": found.label, "allocator": allocator, **row} for row in found.latency]
     if progress:
         progress(found.label)

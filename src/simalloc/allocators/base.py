@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from simalloc.allocators.steps import KernelSteps
 from simalloc.allocators.strides import Strides
 from simalloc.allocators.view import ZoneView
 from simalloc.hardware import Recency
-from simalloc.machine import Cpu, Machine, Program, SpinLock, Sync
+from simalloc.machine import Await, Cpu, Machine, Program, SendIpi, SpinLock, Sync
 from simalloc.memory import MigrateType, Pcp, Zone
+
+DrainBy = Literal["ipi", "worker"]
+"""How drain_all_pages reaches other CPUs."""
 
 
 class Allocator(ABC):
@@ -28,16 +31,21 @@ class Allocator(ABC):
     has_bulk: ClassVar[bool] = False
     """Whether there is a bulk API; without one `alloc_pages_bulk` may not be called."""
 
-    def __init__(self, machine: Machine, zones: Sequence[Zone], steps: KernelSteps) -> None:
+    def __init__(
+        self, machine: Machine, zones: Sequence[Zone], steps: KernelSteps, *, drain_by: DrainBy = "worker"
+    ) -> None:
         self.machine = machine
         self.hooks = machine.hooks
         self.zones = list(zones)
         self.k = steps
-        self.zone_lock: dict[Zone, SpinLock] = {zone: steps.lock("zone->lock") for zone in zones}
+        lines = round(steps.costs["zone_lines"])
+        self.zone_lock: dict[Zone, SpinLock] = {zone: steps.lock("zone->lock", lines) for zone in zones}
         self.views: dict[Zone, list[ZoneView]] = {zone: [ZoneView(zone) for _ in machine.cpus] for zone in zones}
         half_point = round(steps.costs["struct_page_lines"])
         self.recency = [Recency(half_point) for _ in machine.cpus]
         self.strides = Strides(self)
+        self.drain_by = drain_by
+        self.drains_on_failure = False
 
     # Entry points
 
@@ -139,6 +147,13 @@ class Allocator(ABC):
         return self.rmqueue(cpu, zone, mt, cold=cold)
 
     def _slow_path(self, cpu: Cpu, order: int, mt: MigrateType, *, cold: bool) -> Program[int | None]:
+        pfn = yield from self._down_to_min(cpu, order, mt, cold=cold)
+        if pfn is None and self.drains_on_failure and not cpu.in_interrupt():
+            yield from self.drain_all_pages()
+            pfn = yield from self._down_to_min(cpu, order, mt, cold=cold)
+        return pfn
+
+    def _down_to_min(self, cpu: Cpu, order: int, mt: MigrateType, *, cold: bool) -> Program[int | None]:
         yield Sync()
         for zone in self.zones:
             view = self.views[zone][cpu.index]
@@ -154,6 +169,7 @@ class Allocator(ABC):
     def rmqueue_buddy(self, cpu: Cpu, zone: Zone, order: int, mt: MigrateType) -> Program[int | None]:
         """Take one block straight from the buddy lists, under zone->lock with interrupts masked."""
         lock = self.zone_lock[zone]
+        cpu.site = "rmqueue_buddy"
         yield self.k.irq_save
         yield lock.acquire
         taken = yield from self._remove(cpu, zone, order, mt)
@@ -166,6 +182,7 @@ class Allocator(ABC):
     def free_pages_ok(self, cpu: Cpu, zone: Zone, pfn: int, order: int) -> Program[None]:
         """Give one block straight back to the buddy lists (`__free_pages_ok`)."""
         lock = self.zone_lock[zone]
+        cpu.site = "free_pages_ok"
         yield self.k.free_prepare
         mt = self.views[zone][cpu.index].pageblock_type(pfn)
         yield self.k.irq_save
@@ -180,6 +197,7 @@ class Allocator(ABC):
     def rmqueue_bulk(self, cpu: Cpu, zone: Zone, pcp: Pcp, mt: MigrateType, *, cold: bool) -> Program[None]:
         """Refill an empty pcp list with `batch` pages under one hold of zone->lock."""
         lock = self.zone_lock[zone]
+        cpu.site = "rmqueue_bulk"
         yield lock.acquire
         pfns = yield from self._remove(cpu, zone, 0, mt, count=pcp.batch)
         pcp.refill(pfns, mt, cold=cold)
@@ -188,9 +206,56 @@ class Allocator(ABC):
     def free_pcppages_bulk(self, cpu: Cpu, zone: Zone, pcp: Pcp, count: int) -> Program[None]:
         """Return `count` of the coldest pages to the buddy lists under one hold of zone->lock."""
         lock = self.zone_lock[zone]
+        cpu.site = "free_pcppages_bulk"
         yield lock.acquire
         yield from self._insert(cpu, zone, pcp.take_for_drain(count), 0)
         yield lock.release
+
+    # Draining every CPU's lists
+
+    def expect_drains(self) -> None:
+        """Let a task whose allocation fails drain all pcp lists and try again, as direct reclaim does.
+
+        That sends IPIs, so it bounds how far every CPU's clock may run ahead.
+        """
+        self.drains_on_failure = True
+        self.machine.expect_ipis(round(self.k.costs["ipi_delivery"]))
+
+    def drain_all_pages(self) -> Program[None]:
+        """Have every CPU that has pages on its pcp lists return them all, and wait for the slowest.
+
+        By IPI, in hardirq context, up to Linux v4.10 (ea57485af8f4); by a worker, in a task, from v4.11
+        (0ccce3b92421).
+        """
+        yield Sync()
+        targets = [other for other in self.machine.cpus if any(zone.pcps[other.index].count for zone in self.zones)]
+        if not targets:
+            return
+        waiting = self.machine.spin_step if self.drain_by == "ipi" else self.machine.idle_step
+        done = Await(self.machine, len(targets), waiting)
+
+        def drain(target: Cpu) -> Program[None]:
+            for zone in self.zones:
+                yield from self.drain_pages(target, zone)
+            yield Sync()
+            done.arrive(target)
+
+        def wake_worker(target: Cpu) -> Program[None]:
+            target.interrupts.queue_work(drain)
+            yield from ()
+
+        handler = drain if self.drain_by == "ipi" else wake_worker
+        for target in targets:
+            yield SendIpi(target, "drain_local_pages", handler)
+        yield done
+
+    def drain_pages(self, cpu: Cpu, zone: Zone) -> Program[None]:
+        """Return all pages of this CPU's lists for `zone` to the buddy lists."""
+        pcp = zone.pcps[cpu.index]
+        yield self.k.irq_save
+        if pcp.count:
+            yield from self.free_pcppages_bulk(cpu, zone, pcp, pcp.count)
+        yield self.k.irq_restore
 
     def _remove(self, cpu: Cpu, zone: Zone, order: int, mt: MigrateType, *, count: int = 1) -> Program[list[int]]:
         """Take one block, or up to `count` pages, off the buddy lists and charge for it; zone->lock is held."""

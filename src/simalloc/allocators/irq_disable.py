@@ -16,6 +16,7 @@ class IrqDisable(Allocator):
     def rmqueue(self, cpu: Cpu, zone: Zone, mt: MigrateType, *, cold: bool) -> Program[int | None]:
         """Mask, refill if empty, pop, count, unmask."""
         k = self.k
+        cpu.site = "rmqueue"
         yield k.irq_save
         pcp = zone.pcps[cpu.index]
         if not pcp.lists[mt]:
@@ -32,6 +33,7 @@ class IrqDisable(Allocator):
     def free_unref_page(self, cpu: Cpu, zone: Zone, pfn: int, *, cold: bool) -> Program[None]:
         """Mask, push, drain a batch at the high mark, unmask."""
         k = self.k
+        cpu.site = "free_unref_page"
         yield k.free_prepare
         mt = self.views[zone][cpu.index].pageblock_type(pfn)
         yield k.irq_save

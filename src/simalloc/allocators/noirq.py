@@ -10,47 +10,48 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from simalloc.allocators.base import Allocator
-from simalloc.machine import Cpu, Program
+from simalloc.machine import Cpu, Program, Step
 from simalloc.memory import MigrateType, Zone
 
 
-class NoIrq(Allocator):
+class NoIrqPcp(Allocator):
     """Preemption off instead of interrupts off; interrupts are masked only while zone->lock is wanted or held.
 
-    Softirqs, hardirqs and tasks with bottom halves off go to the buddy lists, one page a lock.
+    Softirqs, hardirqs and tasks with bottom halves off go to the buddy lists, one page a lock. Linux v4.11-rc1
+    (374ad05ab64d).
     """
 
-    has_bulk: ClassVar[bool] = True
-
     def rmqueue(self, cpu: Cpu, zone: Zone, mt: MigrateType, *, cold: bool) -> Program[int | None]:
-        """In a task: preemption off, refill if empty, pop, count, preemption on."""
-        if cpu.in_interrupt():
+        """In a task: enter, refill if empty, pop, count, leave."""
+        if self.is_barred(cpu):
             return (yield from self.rmqueue_buddy(cpu, zone, 0, mt))
         k = self.k
-        yield k.preempt_disable
+        cpu.site = "rmqueue_pcplist"
+        yield self.enter
         pcp = zone.pcps[cpu.index]
         if not pcp.lists[mt]:
             yield k.irq_save
             yield from self.rmqueue_bulk(cpu, zone, pcp, mt, cold=cold)
             yield k.irq_restore
             if not pcp.lists[mt]:
-                yield k.preempt_enable
+                yield self.leave
                 return None
         yield k.pcp_pop
         pfn = pcp.pop(mt, cold=cold)
         yield k.zone_counters
-        yield k.preempt_enable
+        yield self.leave
         return pfn
 
     def free_unref_page(self, cpu: Cpu, zone: Zone, pfn: int, *, cold: bool) -> Program[None]:
-        """In a task: preemption off, push, drain a batch at the high mark, preemption on."""
-        if cpu.in_interrupt():
+        """In a task: enter, push, drain a batch at the high mark, leave."""
+        if self.is_barred(cpu):
             yield from self.free_pages_ok(cpu, zone, pfn, 0)
             return
         k = self.k
+        cpu.site = "free_unref_page"
         yield k.free_prepare
         mt = self.views[zone][cpu.index].pageblock_type(pfn)
-        yield k.preempt_disable
+        yield self.enter
         yield k.event_counter
         yield k.pcp_push
         pcp = zone.pcps[cpu.index]
@@ -59,7 +60,27 @@ class NoIrq(Allocator):
             yield k.irq_save
             yield from self.free_pcppages_bulk(cpu, zone, pcp, pcp.batch)
             yield k.irq_restore
-        yield k.preempt_enable
+        yield self.leave
+
+    @property
+    def enter(self) -> Step:
+        """What keeps others of this CPU off the pcp lists."""
+        return self.k.preempt_disable
+
+    @property
+    def leave(self) -> Step:
+        """What lets them back."""
+        return self.k.preempt_enable
+
+    def is_barred(self, cpu: Cpu) -> bool:
+        """Whether this context may not use the pcp lists."""
+        return cpu.in_interrupt()
+
+
+class NoIrq(NoIrqPcp):
+    """The series as posted: with the bulk API on top."""
+
+    has_bulk: ClassVar[bool] = True
 
     def alloc_pages_bulk(
         self, cpu: Cpu, count: int, pages: list[int], mt: MigrateType = MigrateType.UNMOVABLE
@@ -73,12 +94,13 @@ class NoIrq(Allocator):
             return 0
         k = self.k
         zone = self.zones[0]
-        if cpu.in_interrupt():
+        if self.is_barred(cpu):
             return (yield from self._single(cpu, pages, mt))
         yield k.bulk_call
         if self.views[zone][cpu.index].free_pages <= zone.watermarks.high + count:
             return (yield from self._single(cpu, pages, mt))
-        yield k.preempt_disable
+        cpu.site = "alloc_pages_bulk"
+        yield self.enter
         pcp = zone.pcps[cpu.index]
         while len(pages) < count:
             if not pcp.lists[mt]:
@@ -91,10 +113,10 @@ class NoIrq(Allocator):
             yield k.pcp_pop * run
             pages.extend(pcp.pop_many(mt, run))
         if not pages:
-            yield k.preempt_enable
+            yield self.leave
             return (yield from self._single(cpu, pages, mt))
         yield k.zone_counters
-        yield k.preempt_enable
+        yield self.leave
         yield k.prep_new_page * len(pages)
         for saw in self.hooks.page_allocated:
             for pfn in pages:

@@ -26,6 +26,17 @@ class KernelSteps:
         self.spin_lock = one("spin_lock", Activity.LOCK)
         self.spin_unlock = one("spin_unlock", Activity.LOCK)
         self.line_transfer = one("line_transfer", Activity.TRANSFER)
+        self.bh_disable = one("bh_disable", Activity.MASK, Effect.BH_OFF)
+        self.bh_enable = one("bh_enable", Activity.MASK, Effect.BH_ON)
+        self.in_irq_test = one("in_irq_test", Activity.MASK)
+        self.irqs_disabled_test = one("irqs_disabled_test", Activity.MASK)
+        self.pool_op = one("pool_op", Activity.LIST)
+        machine.price_interrupts(
+            entry=one("hardirq_entry", Activity.INTERRUPT),
+            leave=one("hardirq_exit", Activity.INTERRUPT),
+            softirq=one("softirq_dispatch", Activity.INTERRUPT),
+            send_ipi=one("ipi_send", Activity.INTERRUPT),
+        )
         self.alloc_call = one("alloc_call", Activity.CALL)
         self.bulk_call = one("bulk_call", Activity.CALL)
         self.bulk_free_call = self.define("bulk_free_call", Activity.CALL, function_call=1)
@@ -54,6 +65,6 @@ class KernelSteps:
         """Define a step that costs the parameter of its own name."""
         return self.define(name, activity, effect, **{name: 1.0})
 
-    def lock(self, name: str) -> SpinLock:
-        """Make a spinlock that pays this kernel's prices."""
-        return SpinLock(name, self.spin_lock, self.spin_unlock, self.line_transfer)
+    def lock(self, name: str, protected_lines: int = 0) -> SpinLock:
+        """Make a spinlock that pays this kernel's prices, over so many lines of data that move with it."""
+        return SpinLock(name, self.spin_lock, self.spin_unlock, self.line_transfer, 1 + protected_lines)

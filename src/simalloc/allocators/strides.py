@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from simalloc.allocators.view import ZoneView
-from simalloc.machine import Cpu, Program, Step
+from simalloc.machine import Cpu, Effect, Program, Step
 from simalloc.memory import SMALLEST_ZONE, MigrateType, PcpSizes, Zone
 
 if TYPE_CHECKING:
@@ -22,10 +22,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class HitPath:
-    """The steps of one call that finds what it wants in the pcp, and their sum in cycles."""
+    """The steps of one call that finds what it wants in the pcp, and their sum in cycles.
+
+    `site` is where it masks; `irq_windows` and `bh_windows` are how long, in cycles.
+    """
 
     steps: tuple[Step, ...]
     cycles: int
+    site: str
+    irq_windows: tuple[int, ...]
+    bh_windows: tuple[int, ...]
 
 
 Where = tuple[str, bool, bool, bool]
@@ -49,7 +55,7 @@ class Strides:
         path = self._path("alloc", cpu)
         if path is None or (run := min(available, cpu.room() // max(path.cycles, 1))) <= 0:
             return []
-        cpu.stride(path.steps, run)
+        self._stride(cpu, path, run)
         pfns = pcp.pop_many(mt, run)
         for saw in allocator.hooks.page_allocated:
             for pfn in pfns:
@@ -74,7 +80,7 @@ class Strides:
         cold = allocator.recency[cpu.index].touch_all(pfns)
         allocator.views[zone][cpu.index].file(pfns, pcp.lists)
         pcp.count += run
-        cpu.stride(path.steps, run)
+        self._stride(cpu, path, run)
         for step, times in zip(misses[1:], cold[1:], strict=True):
             if times:
                 cpu.stride((step,), times)
@@ -82,6 +88,19 @@ class Strides:
             for pfn in pfns:
                 saw(cpu, pfn, 0)
         return run
+
+    def _stride(self, cpu: Cpu, path: HitPath, run: int) -> None:
+        """Take `run` hits at once, and tell observers of masked windows what they would have seen."""
+        hooks = self._allocator.hooks
+        cpu.stride(path.steps, run)
+        if hooks.irqs_window or hooks.bh_window:
+            cpu.site = path.site
+            for length in path.irq_windows:
+                for saw in hooks.irqs_window:
+                    saw(cpu, cpu.clock - length, cpu.clock, 0, 0, run)
+            for length in path.bh_windows:
+                for saw in hooks.bh_window:
+                    saw(cpu, cpu.clock - length, cpu.clock, run)
 
     def _path(self, call: str, cpu: Cpu) -> HitPath | None:
         where = (call, cpu.in_irq(), cpu.in_softirq(), cpu.irqs_disabled())
@@ -109,8 +128,27 @@ class Strides:
             del allocator.views[scratch], allocator.zone_lock[scratch]
         if steps is None:
             return None
+        irq_windows = () if cpu.irqs_disabled() else _windows(steps, Effect.IRQ_OFF, Effect.IRQ_ON)
+        bh_windows = () if cpu.bh_depth else _windows(steps, Effect.BH_OFF, Effect.BH_ON)
         steps += around
-        return HitPath(steps, sum(step.cycles for step in steps))
+        return HitPath(steps, sum(step.cycles for step in steps), cpu.site, irq_windows, bh_windows)
+
+
+def _windows(steps: tuple[Step, ...], off: Effect, on: Effect) -> tuple[int, ...]:
+    """Return how long each stretch lasts from the end of a step that masks to the end of the one that unmasks."""
+    lengths: list[int] = []
+    depth = length = 0
+    for step in steps:
+        if depth:
+            length += step.cycles
+        if step.effect is off:
+            depth += 1
+        elif step.effect is on:
+            depth -= 1
+            if depth == 0:
+                lengths.append(length)
+                length = 0
+    return tuple(lengths)
 
 
 def _steps_of(program: Program[Any]) -> tuple[Step, ...] | None:

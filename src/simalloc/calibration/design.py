@@ -18,7 +18,7 @@ from simalloc.results import read_published
 from simalloc.scenario import Scenario, ScenarioError
 from simalloc.scenario.errors import suggestion
 from simalloc.simulation import build_model, run_workload
-from simalloc.workloads import PageAlloc
+from simalloc.workloads import PageAlloc, PageAllocSpec
 
 FLOOR_BIAS = 0.5
 """Cycles that integer division takes off a published sample on average."""
@@ -75,8 +75,10 @@ def design(scenario: Scenario, folder: Path | None = None) -> Design:
     points: list[Point] = []
     rows: list[dict[str, float]] = []
     for case in scenario.cases:
+        if not isinstance(case.workload, PageAllocSpec):
+            raise ScenarioError(f"workload: {case.workload.kind} cannot be calibrated; pagealloc can")
         model = build_model(scenario, case)
-        workload = run_workload(model, case, Sections())
+        workload = run_workload(scenario, model, case.workload, Sections())
         assert isinstance(workload, PageAlloc)
         for (metric, batch), (counts, divisor) in workload.timed().items():
             value = published.get(case.label, metric, {"order": case.workload.order, "batch": batch})

@@ -67,13 +67,14 @@ def presets() -> list[str]:
 
 @cache
 def preset(name: str) -> CostModel:
-    """Return the preset `name`. Raises KeyError if there is none."""
+    """Return the preset `name`, over the one it names as its base. Raises KeyError if there is none."""
     if name not in presets():
         raise KeyError(name)
     from ruamel.yaml import YAML  # noqa: PLC0415 - 50 ms that `simalloc --help` need not pay
 
     text = (files("simalloc.hardware") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
     data: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
+    base = preset(data["base"]).parameters if "base" in data else {}
     parameters = {
         key: Parameter(
             key,
@@ -84,4 +85,4 @@ def preset(name: str) -> CostModel:
         )
         for key, entry in data["parameters"].items()
     }
-    return CostModel(data["name"], data["about"], data["clock_ghz"], data["unit"], parameters)
+    return CostModel(data["name"], data["about"], data["clock_ghz"], data["unit"], {**base, **parameters})

@@ -7,6 +7,7 @@ from simalloc.machine.interrupts import FOREVER, Handler
 from simalloc.machine.ipi import Await, SendIpi
 from simalloc.machine.lock import SpinLock
 from simalloc.machine.machine import Machine
+from simalloc.machine.mailbox import Mailbox
 from simalloc.machine.rules import RuleBroken, Stuck
 from simalloc.machine.step import Activity, Burst, Effect, Step, StepTable
 
@@ -21,6 +22,7 @@ __all__ = [
     "Handler",
     "Instrument",
     "Machine",
+    "Mailbox",
     "Program",
     "RuleBroken",
     "SendIpi",

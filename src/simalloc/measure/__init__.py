@@ -1,5 +1,7 @@
-"""Observers of a run: ledger, lock statistics, sections, the page checker, the step recorder."""
+"""Observers of a run: ledger, lock statistics, latencies, sections, the page checker, the step recorder."""
 
+from simalloc.measure.irqsoff import Found, IrqsOffTracer, LongWindow
+from simalloc.measure.latency import Latency
 from simalloc.measure.ledger import LedgerRow, ledger
 from simalloc.measure.lock_stat import LockClass, LockStat
 from simalloc.measure.pages import PageChecker
@@ -7,9 +9,13 @@ from simalloc.measure.recorder import Recorded, Recorder
 from simalloc.measure.sections import Sections
 
 __all__ = [
+    "Found",
+    "IrqsOffTracer",
+    "Latency",
     "LedgerRow",
     "LockClass",
     "LockStat",
+    "LongWindow",
     "PageChecker",
     "Recorded",
     "Recorder",

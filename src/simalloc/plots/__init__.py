@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from simalloc.plots import cost_by_batch, style
+from simalloc.plots import cost_by_batch, irq_windows, style, throughput
 from simalloc.results import Result
 
 
@@ -11,6 +11,10 @@ def draw(result: Result, folder: Path) -> list[Path]:
     files = []
     if cost_by_batch.applies(result):
         files += style.save(cost_by_batch.cost_by_batch(result), folder / "cost_by_batch")
+    if throughput.applies(result):
+        files += style.save(throughput.throughput(result), folder / "throughput")
+    if irq_windows.applies(result):
+        files += style.save(irq_windows.irq_windows(result), folder / "irq_windows")
     return files
 
 

@@ -19,7 +19,8 @@ PANELS = {"alloc": "Allocation", "free": "Free"}
 
 def applies(result: Result) -> bool:
     """Whether the result has what this figure shows."""
-    return any("batch" in row and row["metric"] in PANELS for row in result.rows)
+    batches = {row["batch"] for row in result.rows if row["metric"] in PANELS}
+    return len(batches) > 1
 
 
 def cost_by_batch(result: Result) -> Figure:

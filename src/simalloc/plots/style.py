@@ -22,6 +22,7 @@ PARAMETERS: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
+    "axes.axisbelow": True,
     "grid.color": "#dddddd",
     "legend.frameon": False,
     "svg.hashsalt": "simalloc",

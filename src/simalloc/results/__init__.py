@@ -1,6 +1,8 @@
 """Flat tables of a run: save, load, compare with published figures, print."""
 
 from simalloc.results.errors import Errors, errors, relative_error
+from simalloc.results.latency_table import latency_table
+from simalloc.results.metric_table import metric_table
 from simalloc.results.published import Published, PublishedError, read_published
 from simalloc.results.result import Result, Row, load_result
 from simalloc.results.table import comparison_table, error_lines
@@ -14,7 +16,9 @@ __all__ = [
     "comparison_table",
     "error_lines",
     "errors",
+    "latency_table",
     "load_result",
+    "metric_table",
     "read_published",
     "relative_error",
 ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from simalloc.results.errors import errors, relative_error
 from simalloc.results.result import Result, Row
 
+METRICS = ("alloc", "free", "total")
+
 Key = tuple[str, tuple[tuple[str, object], ...]]
 
 
@@ -13,7 +15,7 @@ def comparison_table(result: Result, unit: str = "cycles") -> str:
     labels = [case["label"] for case in result.cases]
     lines: dict[Key, dict[str, Row]] = {}
     for row in result.rows:
-        if row["unit"] == unit:
+        if row["unit"] == unit and row["metric"] in METRICS:
             lines.setdefault(_key(row), {})[row["label"]] = row
     with_published = any("published" in row for row in result.rows)
     names = {key: _name(key) for key in lines}

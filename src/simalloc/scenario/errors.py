@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from simalloc.workloads import WORKLOADS
+
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
 
@@ -44,9 +46,17 @@ def problems_of(error: ValidationError, models: Callable[[Path], type[BaseModel]
     """Turn pydantic's findings into problems, one per place; `models` tells which model a path leads into."""
     found: dict[Path, list[Mapping[str, Any]]] = {}
     for detail in error.errors():
-        model_path = tuple(part for part in detail["loc"] if not _is_union_branch(part))
-        found.setdefault(model_path, []).append(detail)
-    return [Problem(path, _explain(path, details, models)) for path, details in found.items()]
+        found.setdefault(_written_path(detail), []).append(detail)
+    return [Problem(path, _explain(details, models)) for path, details in found.items()]
+
+
+def _written_path(detail: Mapping[str, Any]) -> Path:
+    """Return the path as it stands in the file: without what pydantic adds to tell the branches of a union."""
+    raw: Path = detail["loc"]
+    path = tuple(part for part in raw if not _is_union_branch(part))
+    if path[:1] == ("workload",) and len(path) > 1 and path[1] in WORKLOADS:
+        path = ("workload", *path[2:])
+    return (*path, "kind") if detail["type"].startswith("union_tag") else path
 
 
 def _is_union_branch(part: str | int) -> bool:
@@ -56,20 +66,24 @@ def _is_union_branch(part: str | int) -> bool:
     )
 
 
-def _explain(path: Path, details: list[Mapping[str, Any]], models: Callable[[Path], type[BaseModel] | None]) -> str:
+def _explain(details: list[Mapping[str, Any]], models: Callable[[Path], type[BaseModel] | None]) -> str:
     detail = details[0]
-    value = detail["input"]
     match detail["type"]:
         case "extra_forbidden":
-            model = models(path[:-1])
+            model = models(detail["loc"][:-1])
             known = sorted(model.model_fields) if model else []
-            return f"unknown key; {suggestion(str(path[-1]), known)}"
+            return f"unknown key; {suggestion(str(detail['loc'][-1]), known)}"
         case "missing":
             return "required, and missing"
         case "value_error":
             return str(detail["ctx"]["error"])
+        case "union_tag_invalid":
+            kind = str(detail["ctx"]["tag"])
+            return f'there is no workload "{kind}"; {suggestion(kind, list(WORKLOADS))}'
+        case "union_tag_not_found":
+            return f"required, and missing; known are {', '.join(WORKLOADS)}"
     wanted = " or ".join(dict.fromkeys(_wanted(each) for each in details))
-    return f"{value!r} is wrong: {wanted}"
+    return f"{detail['input']!r} is wrong: {wanted}"
 
 
 def _wanted(detail: Mapping[str, Any]) -> str:

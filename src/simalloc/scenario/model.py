@@ -16,7 +16,8 @@ from simalloc.hardware import CostModel, preset, presets
 from simalloc.memory import SMALLEST_ZONE, PcpSizes, pages_of, size_of
 from simalloc.memory.zone import watermarks_v4_10
 from simalloc.scenario.errors import Path, Problem, ScenarioError, problems_of, suggestion
-from simalloc.workloads import PageAllocSpec, Strict
+from simalloc.workloads import WORKLOADS, NicRxSpec, PageAllocSpec, Strict, WorkloadSpec
+from simalloc.workloads.arrivals import Pattern
 
 
 class MachineSpec(Strict):
@@ -47,6 +48,11 @@ class MemorySpec(Strict):
     initial: Literal["fresh", "warmed", "fragmented"] = Field(
         default="fresh",
         description="fresh = as after boot; warmed = pcp lists filled; fragmented = only scattered single pages free",
+    )
+    drain_on_failure: bool = Field(
+        default=False,
+        description="a task whose allocation fails has all CPUs' pcp lists drained (IPIs in v4.10, workers later) and "
+        "tries again; bounds how far CPUs may run ahead, so it is slower",
     )
     span: str = Field(default="256MiB", description="fragmented: the part of the zone that has free pages")
     free_share: Annotated[float, Field(gt=0, le=0.5)] = Field(
@@ -100,6 +106,30 @@ class CaseSpec(Strict):
     workload: dict[str, Any] = Field(default={}, description="keys over the scenario's workload")
 
 
+class InterruptSpec(Strict):
+    """A source of interrupts, on every CPU or some, each with its own stream."""
+
+    name: Annotated[str, Field(min_length=1)] = Field(description="how tables call it")
+    arrivals: Pattern | Literal["recorded"] = Field(default="poisson", description="how they arrive")
+    hz: Annotated[float, Field(gt=0, le=1e9)] = Field(default=1000.0, description="mean arrivals a second, per CPU")
+    handler_cycles: Annotated[int, Field(ge=0)] = Field(
+        default=1000, description="its handler's work in hardirq context, cycles; entry and exit come on top"
+    )
+    cpus: list[Annotated[int, Field(ge=0)]] | None = Field(default=None, description="which CPUs; all by default")
+    burst_on_us: Annotated[float, Field(gt=0)] = Field(default=50.0, description="bursty: mean length of a burst, us")
+    burst_off_us: Annotated[float, Field(gt=0)] = Field(default=50.0, description="bursty: mean gap, us")
+    times_us: list[Annotated[float, Field(ge=0)]] = Field(default=[], description="recorded: when, us, ascending")
+    nmi: bool = Field(default=False, description="not maskable")
+
+    @model_validator(mode="after")
+    def _recorded_has_times(self) -> InterruptSpec:
+        if (self.arrivals == "recorded") != bool(self.times_us):
+            raise ValueError("times_us is the list of a recorded source: give both or neither")
+        if self.times_us != sorted(self.times_us):
+            raise ValueError("times_us must ascend")
+        return self
+
+
 @dataclass(frozen=True)
 class Case:
     """One run: everything it needs, with nothing left open."""
@@ -109,7 +139,7 @@ class Case:
     sizes: PcpSizes
     machine: MachineSpec
     memory: MemorySpec
-    workload: PageAllocSpec
+    workload: WorkloadSpec
 
 
 Selection = dict[str, list[str | int]]
@@ -148,7 +178,16 @@ class Scenario(Strict):
     machine: MachineSpec = MachineSpec()
     memory: MemorySpec = MemorySpec()
     allocator: AllocatorSpec = Field(default=AllocatorSpec(), description="allocator, or what all compared share")
-    workload: PageAllocSpec = Field(description="what runs on the CPUs; `simalloc list workloads`")
+    workload: Annotated[PageAllocSpec | NicRxSpec, Field(discriminator="kind")] = Field(
+        description="what runs on the CPUs; `simalloc list workloads`"
+    )
+    interrupts: list[InterruptSpec] = Field(default=[], description="interrupts beside those of the workload")
+    latency: bool = Field(
+        default=True, description="measure how long interrupts and bottom halves are off, and interrupt latency"
+    )
+    check: bool = Field(
+        default=False, description="check all along that no page is lost or given out twice (slower); exit code 1 if so"
+    )
     compare: list[CaseSpec] = Field(default=[], description="the columns to compare; the first is the baseline")
     published: str | None = Field(default=None, description="CSV of published figures to stand beside the simulated")
     calibration: CalibrationSpec = Field(default=CalibrationSpec(), description="for `simalloc calibrate`")
@@ -166,6 +205,11 @@ class Scenario(Strict):
             if name not in known:
                 text = f"{self.machine.preset} has no such cost; {suggestion(name, known)}"
                 raise Problem(("machine", "costs", name), text)
+        for i, source in enumerate(self.interrupts):
+            for j, cpu in enumerate(source.cpus or []):
+                if cpu >= self.machine.cpus:
+                    there = f"there is no CPU {cpu}; they are 0 to {self.machine.cpus - 1}"
+                    raise Problem(("interrupts", i, "cpus", j), there)
         if not self.compare:
             return [self._case((), CaseSpec(label=self.allocator.name or "allocator"))]
         labels = [case.label for case in self.compare]
@@ -207,16 +251,20 @@ class Scenario(Strict):
 def _check_fit(path: Path, case: Case) -> None:
     """Raise Problem if the workload asks for what the allocator or the zone cannot give."""
     workload, version = case.workload, case.version
-    if workload.api == "bulk" and not version.mechanism.has_bulk:
+    if workload.uses_bulk() and not version.mechanism.has_bulk:
         with_bulk = [name for name, each in VERSIONS.items() if each.mechanism.has_bulk]
         raise Problem(
             (*path, "workload", "api"),
             f"{version.name} has no bulk API; use api: single, or an allocator that has one: {', '.join(with_bulk)}",
         )
-    if workload.api == "bulk" and workload.order:
+    if workload.uses_bulk() and workload.highest_order():
         raise Problem((*path, "workload", "order"), "the bulk API gives order-0 pages only; use api: single")
-    if workload.order and case.memory.initial == "fragmented":
+    if workload.highest_order() and case.memory.initial == "fragmented":
         raise Problem(("memory", "initial"), "fragmented leaves single pages only; blocks need fresh or warmed")
+    if workload.cpus_needed() > case.machine.cpus:
+        raise Problem(
+            ("machine", "cpus"), f"{case.machine.cpus} CPUs are too few; this workload needs {workload.cpus_needed()}"
+        )
     zone = pages_of(case.memory.zone)
     parked = case.sizes.high + 2 * case.sizes.batch
     needed = case.machine.cpus * (workload.pages_needed() + parked) + watermarks_v4_10(zone).high
@@ -243,19 +291,21 @@ def build(data: Mapping[str, Any]) -> Scenario:
 
 
 def model_at(path: Path) -> type[Strict] | None:
-    """Return the model that the value at `path` of a scenario is of."""
+    """Return the model that the value at `path` of a scenario is of; `path` is pydantic's, with a union's tag in it."""
     lists: dict[str, dict[int, type[Strict]]] = {
         "compare": {2: CaseSpec, 3: AllocatorSpec},
         "calibration": {1: CalibrationSpec, 3: PredictionSpec, 5: StageSpec},
+        "interrupts": {2: InterruptSpec},
     }
     if path and path[0] in lists:
         return lists[str(path[0])].get(len(path))
+    if path[:1] == ("workload",) and len(path) == 2:
+        return WORKLOADS[str(path[1])].spec
     parts: dict[Path, type[Strict]] = {
         (): Scenario,
         ("machine",): MachineSpec,
         ("memory",): MemorySpec,
         ("allocator",): AllocatorSpec,
-        ("workload",): PageAllocSpec,
     }
     return parts.get(path)
 

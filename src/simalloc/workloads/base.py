@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 from simalloc.allocators import Allocator, KernelSteps
-from simalloc.machine import Cpu, Program
+from simalloc.machine import Context, Cpu, Instrument, Machine, Program
 from simalloc.measure import Sections
 
 
@@ -20,23 +20,64 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+class WorkloadSpec(Strict):
+    """What every workload's description has, and can say of itself before it runs."""
+
+    kind: str
+
+    table_units: ClassVar[tuple[str, ...]] = ("cycles",)
+    """Which figures its table shows."""
+
+    def pages_needed(self) -> int:
+        """Return the most pages a CPU holds at once."""
+        raise NotImplementedError
+
+    def uses_bulk(self) -> bool:
+        """Whether the allocator must have a bulk API."""
+        return False
+
+    def highest_order(self) -> int:
+        """Return the order of the largest block it asks for."""
+        return 0
+
+    def duration_ms(self) -> float | None:
+        """Return how long it runs; None if until its programs end."""
+        return None
+
+    def cpus_needed(self) -> int:
+        """Return how many CPUs it must have."""
+        return 1
+
+    def also(self) -> WorkloadSpec | None:
+        """Return a second workload, run on one CPU without interrupts, whose figures stand beside this one's."""
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One figure: `metric` = `value` in `unit`, at these parameters."""
+    """One figure: `metric` = `value` in `unit`, at these parameters; `ci95` is half its 95 % confidence interval."""
 
     metric: str
     value: float
     unit: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    ci95: float | None = None
 
 
 class Workload(ABC):
     """A program on every CPU, and what came out. One object per run."""
 
-    def __init__(self, allocator: Allocator, steps: KernelSteps, sections: Sections | None = None) -> None:
+    context: Context = Context.TASK
+    """Where its programs run."""
+
+    def __init__(self, allocator: Allocator, steps: KernelSteps) -> None:
         self.allocator = allocator
         self.k = steps
-        self.sections = sections
+        self.sections: Sections | None = None
+
+    def prepare(self, machine: Machine, seed: int) -> Sequence[Instrument]:  # noqa: ARG002
+        """Attach interrupts and define steps before the run; return instruments it needs. `seed` is the run's."""
+        return ()
 
     @abstractmethod
     def program(self, cpu: Cpu) -> Program[None]:

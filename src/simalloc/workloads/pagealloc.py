@@ -14,9 +14,8 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from simalloc.allocators import Allocator, KernelSteps
-from simalloc.machine import Activity, Cpu, Program
-from simalloc.measure import Sections
-from simalloc.workloads.base import Measured, Strict, Workload
+from simalloc.machine import Activity, Context, Cpu, Program
+from simalloc.workloads.base import Measured, Workload, WorkloadSpec
 
 PAGES_PER_SAMPLE = 4096
 MOST_ROUNDS = 31
@@ -25,10 +24,10 @@ FEWEST_ROUNDS = 1
 Batch = Annotated[int, Field(ge=1, le=1 << 20)]
 
 
-class PageAllocSpec(Strict):
+class PageAllocSpec(WorkloadSpec):
     """The mmtests pagealloc microbenchmark."""
 
-    kind: Literal["pagealloc"]
+    kind: Literal["pagealloc"] = Field(description="allocate a batch, free it in the same order, time both")
     batches: Annotated[list[Batch], Field(min_length=1)] = Field(
         default=[1 << i for i in range(15)], description="blocks per round; each batch is a row of the table"
     )
@@ -81,6 +80,14 @@ class PageAllocSpec(Strict):
         """Return the most pages a CPU holds at once."""
         return max(map(self.blocks_of, self.batches)) << self.order
 
+    def uses_bulk(self) -> bool:
+        """Whether it calls the bulk API."""
+        return self.api == "bulk"
+
+    def highest_order(self) -> int:
+        """Return the order of its blocks."""
+        return self.order
+
 
 class _Neighbour:
     """Another user of the CPU: takes a page between rounds until it has a batch, then gives one back between rounds.
@@ -113,10 +120,9 @@ class _Neighbour:
 class PageAlloc(Workload):
     """Runs the batches one after the other on every CPU; reports means over samples (and over CPUs)."""
 
-    def __init__(
-        self, spec: PageAllocSpec, allocator: Allocator, steps: KernelSteps, sections: Sections | None = None
-    ) -> None:
-        super().__init__(allocator, steps, sections)
+    def __init__(self, spec: PageAllocSpec, allocator: Allocator, steps: KernelSteps) -> None:
+        super().__init__(allocator, steps)
+        self.context = Context[spec.context.upper()]
         self.spec = spec
         self.rdtsc = steps.primitive("rdtsc", Activity.MEASURE)
         self._samples: dict[tuple[str, int], list[float]] = {}

@@ -1,0 +1,106 @@
+"""Stop at the first window with interrupts off that is longer than a limit, and explain it.
+
+What ran inside it, step by step; whom it waited for; and what those did meanwhile. After the kernel's irqsoff tracer
+(Documentation/trace/ftrace.txt), which can tell the first of these.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from simalloc.machine import Cpu, Instrument, SpinLock, Step
+
+KEPT = 4000
+"""Steps remembered per CPU."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """`times` runs of a step, from cycle `start` to `end`."""
+
+    start: int
+    end: int
+    step: str
+    times: int
+    context: str
+    site: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A lock held by `cpu` from `start` to `end` (cycles), taken in `site`."""
+
+    lock: str
+    cpu: int
+    start: int
+    end: int
+    site: str
+    steps: tuple[Ran, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LongWindow:
+    """A window with interrupts off: when, where, of what, and who held the lock it waited for."""
+
+    cpu: int
+    start: int
+    end: int
+    waited: int
+    held: int
+    site: str
+    steps: tuple[Ran, ...]
+    holds: tuple[Hold, ...]
+
+
+class Found(Exception):  # noqa: N818
+    """The window looked for; ends the run."""
+
+    def __init__(self, window: LongWindow) -> None:
+        # SimPy makes such an exception anew from its arguments: the window must be the only one.
+        super().__init__(window)
+        self.window = window
+
+
+@dataclass(slots=True)
+class _Past:
+    steps: deque[Ran] = field(default_factory=lambda: deque(maxlen=KEPT))
+
+
+class IrqsOffTracer(Instrument):
+    """Raises Found at the end of the first window of more than `limit` cycles."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._past: dict[int, _Past] = {}
+        self._taken: dict[str, tuple[int, int, str]] = {}
+        self._holds: deque[tuple[str, int, int, int, str]] = deque(maxlen=KEPT)
+
+    def step(self, cpu: Cpu, step: Step, times: int, start: int) -> None:
+        """Remember what ran."""
+        past = self._past.setdefault(cpu.index, _Past())
+        past.steps.append(Ran(start, cpu.clock, step.name, times, cpu.context.label, cpu.site))
+
+    def lock_acquired(self, cpu: Cpu, lock: SpinLock, waited: int, contended: bool) -> None:  # noqa: ARG002
+        """Remember who holds the lock since when."""
+        self._taken[lock.name] = (cpu.index, lock.held_since, cpu.site)
+
+    def lock_released(self, cpu: Cpu, lock: SpinLock, held: int) -> None:
+        """Remember the hold."""
+        _, _, site = self._taken[lock.name]
+        self._holds.append((lock.name, cpu.index, cpu.clock - held, cpu.clock, site))
+
+    def irqs_window(self, cpu: Cpu, start: int, end: int, waited: int, held: int, times: int) -> None:  # noqa: ARG002
+        """Stop if it was too long."""
+        if end - start > self.limit:
+            steps = self._between(cpu.index, start, end)
+            holds = [
+                Hold(lock, holder, since, until, site, self._between(holder, since, until))
+                for lock, holder, since, until, site in self._holds
+                if holder != cpu.index and until > start and since < end
+            ]
+            raise Found(LongWindow(cpu.index, start, end, waited, held, cpu.site, steps, tuple(holds)))
+
+    def _between(self, cpu: int, start: int, end: int) -> tuple[Ran, ...]:
+        past = self._past.get(cpu, _Past())
+        return tuple(ran for ran in past.steps if ran.start >= start and ran.end <= end)

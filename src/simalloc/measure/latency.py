@@ -1,0 +1,89 @@
+"""How long interrupts, or bottom halves, are off, by whom; and how long interrupts wait to be taken.
+
+Exact counts per length, so that maxima and quantiles are what they are. All in cycles.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from simalloc.machine import Cpu, Instrument
+
+ALL = "all"
+
+QUANTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
+
+
+@dataclass(slots=True)
+class Lengths:
+    """Counts per length; and of the longest what it was made of, where, and on which CPU.
+
+    Of several equally long it is the one that waited longest, then held longest: not the first to be told of, which
+    would depend on how far local clocks ran ahead.
+    """
+
+    counts: Counter[int] = field(default_factory=Counter)
+    longest: tuple[int, int, int, str, int] = (-1, 0, 0, "", 0)
+
+    def add(self, length: int, times: int, waited: int, held: int, site: str, cpu: int) -> None:
+        """Count `times` of this length."""
+        self.counts[length] += times
+        if length >= self.longest[0]:
+            self.longest = max(self.longest, (length, waited, held, site, cpu))
+
+    def quantile(self, share: float) -> int:
+        """Return the smallest length that at least `share` of all are no longer than."""
+        left = share * self.counts.total()
+        for length in sorted(self.counts):
+            left -= self.counts[length]
+            if left <= 1e-9:
+                return length
+        return 0
+
+
+class Latency(Instrument):
+    """IRQ-off and BH-off windows by CPU and site, interrupt latencies by CPU and name."""
+
+    def __init__(self) -> None:
+        self.lengths: dict[tuple[str, str, str], Lengths] = {}
+
+    def irqs_window(self, cpu: Cpu, start: int, end: int, waited: int, held: int, times: int) -> None:
+        """Count a window in which interrupts were off."""
+        self._add("irqs_off", cpu, cpu.site, end - start, times, waited, held)
+
+    def bh_window(self, cpu: Cpu, start: int, end: int, times: int) -> None:
+        """Count a window in which a task had bottom halves off."""
+        self._add("bh_off", cpu, cpu.site, end - start, times, 0, 0)
+
+    def irq_taken(self, cpu: Cpu, name: str, latency: int) -> None:
+        """Count an interrupt's way from its arrival to its entry."""
+        self._add("irq_latency", cpu, name, latency, 1, 0, 0)
+
+    def _add(self, kind: str, cpu: Cpu, site: str, length: int, times: int, waited: int, held: int) -> None:
+        for key in ((kind, ALL, ALL), (kind, ALL, site), (kind, str(cpu.index), ALL)):
+            found = self.lengths.get(key)
+            if found is None:
+                found = self.lengths[key] = Lengths()
+            found.add(length, times, waited, held, site, cpu.index)
+
+    def rows(self) -> Iterable[dict[str, object]]:
+        """Return a flat row per kind, CPU (`all` or a number) and site (`all` or a name)."""
+        for (kind, cpu, site), lengths in sorted(self.lengths.items()):
+            longest, waited, held, where, on = lengths.longest
+            yield {
+                "kind": kind,
+                "cpu": cpu,
+                "site": site,
+                "count": lengths.counts.total(),
+                "mean": sum(length * times for length, times in lengths.counts.items()) / lengths.counts.total(),
+                **{name: lengths.quantile(share) for name, share in QUANTILES.items()},
+                "max": longest,
+                "max_waited": waited,
+                "max_held": held,
+                "max_rest": longest - waited - held,
+                "max_site": where,
+                "max_cpu": on,
+                "unit": "cycles",
+            }

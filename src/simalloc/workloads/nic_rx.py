@@ -1,0 +1,324 @@
+"""nic-rx: a network card's receive queues, an interrupt and a NAPI poll per queue, a page per packet.
+
+The driver's story is that of Linux v4.10 (ea57485af8f4), net/core/dev.c: the interrupt raises NET_RX; its softirq
+polls up to 64 packets at a time and 300 in a run; a poll that finds fewer than 64 ends and the interrupt is armed
+again. Each packet leaves its page, which the ring needs back, so the driver allocates one per packet, and who consumes
+the packet frees one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from simalloc.allocators import Allocator, KernelSteps
+from simalloc.machine import Activity, Context, Cpu, Instrument, Machine, Mailbox, Program
+from simalloc.workloads.arrivals import Pattern, arrivals, stream
+from simalloc.workloads.base import Measured, Workload, WorkloadSpec
+from simalloc.workloads.page_pool import PagePool
+from simalloc.workloads.pagealloc import PageAllocSpec
+from simalloc.workloads.windows import Windows
+
+NET_RX = 3
+"""Number of the receive softirq. Linux v4.10 (ea57485af8f4), include/linux/interrupt.h."""
+
+NAPI_WEIGHT = 64
+"""Packets a poll may take."""
+
+NETDEV_BUDGET = 300
+"""Packets one run of the softirq may take before it has to be raised again."""
+
+WINDOWS = 10
+"""Batches of the measured time, for confidence intervals."""
+
+Positive = Annotated[float, Field(gt=0)]
+
+
+class NicRxSpec(WorkloadSpec):
+    """Receive queues of a network card, one CPU each."""
+
+    kind: Literal["nic-rx"] = Field(description="receive packets by interrupt, softirq and poll, a page each")
+    table_units: ClassVar[tuple[str, ...]] = ("Gbit/s", "%", "cycles", "us")
+
+    queues: Annotated[int, Field(ge=1, le=512)] = Field(default=8, description="receive queues; queue i is on CPU i")
+    gbits: Positive = Field(default=10.0, description="offered load of all queues together, Gbit/s of packet bytes")
+    packet_bytes: Annotated[int, Field(ge=64, le=4096)] = Field(default=1500, description="a packet fits in a page")
+    arrivals: Pattern = Field(default="poisson", description="how packets arrive at a queue")
+    burst_on_us: Positive = Field(default=50.0, description="bursty: mean length of a burst, us")
+    burst_off_us: Positive = Field(default=50.0, description="bursty: mean gap between bursts, us")
+    moderation_us: Annotated[float, Field(ge=0)] = Field(
+        default=8.0, description="an interrupt comes so long after the first packet it is for, us"
+    )
+    moderation_packets: Annotated[int, Field(ge=1)] = Field(
+        default=64, description="or as soon as so many packets wait"
+    )
+    ring: Annotated[int, Field(ge=64)] = Field(default=1024, description="packets that may wait; more are dropped")
+    packet_cycles: Annotated[int, Field(ge=0)] = Field(
+        default=3000, description="driver and protocol work per packet, in softirq, cycles"
+    )
+    poll_cycles: Annotated[int, Field(ge=0)] = Field(
+        default=300, description="cost of a poll beside its packets, cycles"
+    )
+    api: Literal["single", "bulk"] = Field(
+        default="single", description="pages one by one, or 64 at a time as page_pool does"
+    )
+    recycle: bool = Field(default=False, description="page_pool keeps pages that come back (cache 128, ring 1024)")
+    freed_by: Literal["softirq", "task"] = Field(
+        default="softirq", description="who frees a packet's page: the poll, or an application on CPU queues + i"
+    )
+    task_cycles: Annotated[int, Field(ge=0)] = Field(
+        default=1000, description="freed_by task: the application's work per packet, cycles"
+    )
+    milliseconds: Positive = Field(default=10.0, description="measured time, after the warm-up, ms")
+    warmup_ms: Annotated[float, Field(ge=0)] = Field(default=1.0, description="time not measured, ms")
+    one_cpu: bool = Field(
+        default=False, description="show too what an allocation and a free cost in a task on one CPU, no interrupts"
+    )
+
+    @model_validator(mode="after")
+    def _recycling_needs_a_pool(self) -> NicRxSpec:
+        if self.recycle and self.api != "bulk":
+            raise ValueError("recycle is what a page_pool does; it needs api: bulk")
+        return self
+
+    def pages_needed(self) -> int:
+        """Return the most pages a CPU holds at once: its ring, a pool, and what the application has not read."""
+        return 2 * self.ring + (1024 + 128 + 64 if self.api == "bulk" else 0)
+
+    def duration_ms(self) -> float:
+        """Return warm-up and measured time."""
+        return self.warmup_ms + self.milliseconds
+
+    def cpus_needed(self) -> int:
+        """Return a CPU per queue, and one per application."""
+        return self.queues * (2 if self.freed_by == "task" else 1)
+
+    def also(self) -> PageAllocSpec | None:
+        """Return the single-CPU benchmark, if it is wanted beside."""
+        return PageAllocSpec(kind="pagealloc", batches=[64], samples=3) if self.one_cpu else None
+
+
+@dataclass
+class Ring:
+    """Packets that have arrived and wait, as their arrival cycles; `size` may, more are dropped.
+
+    `ahead` are arrivals still to come that were looked at. `area` is the integral of the number waiting over time
+    (packet cycles), `waited` the sum of waits of those taken.
+    """
+
+    times: Iterator[int]
+    size: int
+    waiting: deque[int] = field(default_factory=deque)
+    ahead: deque[int] = field(default_factory=deque)
+    dropped: list[int] = field(default_factory=list)
+    area: int = 0
+    waited: int = 0
+    taken: int = 0
+    _seen: int = 0
+
+    def advance(self, now: int) -> None:
+        """Let everything arrive that has by cycle `now`."""
+        while self._next() <= now:
+            time = self.ahead.popleft()
+            self._count_area(time)
+            if len(self.waiting) < self.size:
+                self.waiting.append(time)
+            else:
+                self.dropped.append(time)
+        self._count_area(now)
+
+    def _next(self) -> int:
+        if not self.ahead:
+            self.ahead.append(next(self.times))
+        return self.ahead[0]
+
+    def _count_area(self, now: int) -> None:
+        self.area += len(self.waiting) * (now - self._seen)
+        self._seen = now
+
+    def take(self, now: int, most: int) -> int:
+        """Take up to `most` packets at cycle `now`; return how many."""
+        self.advance(now)
+        count = min(most, len(self.waiting))
+        for _ in range(count):
+            self.waited += now - self.waiting.popleft()
+        self.taken += count
+        return count
+
+    def when(self, count: int) -> int:
+        """Return the cycle at which `count` packets wait, if none is taken; looks ahead, takes nothing."""
+        if len(self.waiting) >= count:
+            return self.waiting[count - 1]
+        missing = count - len(self.waiting)
+        while len(self.ahead) < missing:
+            self.ahead.append(next(self.times))
+        return self.ahead[missing - 1]
+
+
+class Queue:
+    """One receive queue: its ring, its CPU's pages, and whether it is being polled."""
+
+    def __init__(self, nic: NicRx, index: int, times: Iterator[int]) -> None:
+        self.nic = nic
+        self.index = index
+        self.ring = Ring(times, nic.spec.ring)
+        self.mailbox = Mailbox(f"socket {index}")
+        self.pages: deque[int] = deque()
+        self.pool = PagePool(nic.allocator, nic.k, recycle=nic.spec.recycle) if nic.spec.api == "bulk" else None
+
+    def arm(self, cpu: Cpu) -> None:
+        """Announce the next interrupt: some time after the first packet it is for, or when enough of them wait."""
+        self.ring.advance(cpu.clock)
+        spec = self.nic.spec
+        first = self.ring.when(1) + self.nic.cycles_of_us(spec.moderation_us)
+        enough = self.ring.when(min(spec.moderation_packets, spec.ring))
+        cpu.interrupts.raise_at(max(cpu.clock, min(first, enough)), "nic", self.interrupt)
+
+    def interrupt(self, cpu: Cpu) -> Program[None]:
+        """Leave it to the softirq; the card's interrupt stays off until the poll has caught up."""
+        cpu.interrupts.raise_softirq(NET_RX)
+        yield from ()
+
+    def softirq(self, cpu: Cpu) -> Program[None]:
+        """Poll until there is nothing left, or the budget is used up (`net_rx_action`)."""
+        budget = NETDEV_BUDGET
+        while True:
+            cpu.site = "napi_poll"
+            done = yield from self.poll(cpu)
+            budget -= done
+            if done < NAPI_WEIGHT:
+                self.arm(cpu)
+                return
+            if budget <= 0:
+                cpu.interrupts.raise_softirq(NET_RX)
+                return
+
+    def poll(self, cpu: Cpu) -> Program[int]:
+        """Take up to 64 packets, pass each on, and give the ring a new page for each."""
+        nic = self.nic
+        yield nic.poll_step
+        count = self.ring.take(cpu.clock, NAPI_WEIGHT)
+        for _ in range(count):
+            yield nic.packet_step
+            page = self.pages.popleft()
+            if nic.spec.freed_by == "softirq":
+                yield from self.free(cpu, page)
+            else:
+                yield self.mailbox.post(page)
+        yield from self.fill(cpu, count)
+        nic.windows.add("packets", cpu.clock, count)
+        return count
+
+    def fill(self, cpu: Cpu, count: int) -> Program[None]:
+        """Give the ring `count` pages."""
+        pages: list[int] = []
+        if self.pool:
+            yield from self.pool.get(cpu, count, pages)
+        else:
+            yield from self.nic.allocator.alloc_pages_each(cpu, count, pages)
+        if len(pages) < count:
+            raise MemoryError(f"cpu {cpu.index} got no page for its ring at cycle {cpu.clock}: the zone is too small")
+        self.pages += pages
+
+    def free(self, cpu: Cpu, page: int) -> Program[None]:
+        """Let go of a packet's page."""
+        if self.pool:
+            yield from self.pool.put(cpu, page)
+        else:
+            yield from self.nic.allocator.free_pages(cpu, page)
+
+
+class NicRx(Workload):
+    """Receive queues on the first CPUs; applications, if they free the pages, on as many after them."""
+
+    def __init__(self, spec: NicRxSpec, allocator: Allocator, steps: KernelSteps) -> None:
+        super().__init__(allocator, steps)
+        self.spec = spec
+        self.machine = steps.machine
+        define = self.machine.steps.define
+        self.packet_step = define("packet", Activity.WORK, spec.packet_cycles)
+        self.poll_step = define("napi poll", Activity.WORK, spec.poll_cycles)
+        self.task_step = define("application", Activity.WORK, spec.task_cycles)
+        ms = self.machine.milliseconds
+        self.windows = Windows(ms(spec.warmup_ms), ms(spec.milliseconds), WINDOWS)
+        self.queues: list[Queue] = []
+
+    def cycles_of_us(self, us: float) -> int:
+        """Return so many microseconds in cycles."""
+        return self.machine.milliseconds(us / 1000)
+
+    def prepare(self, machine: Machine, seed: int) -> Sequence[Instrument]:
+        """Make the queues, each with its own stream of packets."""
+        spec = self.spec
+        packets_per_ms = spec.gbits * 1e6 / (8 * spec.packet_bytes) / spec.queues
+        gap = machine.milliseconds(1) / packets_per_ms
+        on, off = self.cycles_of_us(spec.burst_on_us), self.cycles_of_us(spec.burst_off_us)
+        for index in range(spec.queues):
+            times = arrivals(spec.arrivals, gap, stream(seed, 1, index), on, off)
+            queue = Queue(self, index, times)
+            machine.cpus[index].interrupts.register_softirq(NET_RX, queue.softirq)
+            self.queues.append(queue)
+        return [self.windows]
+
+    def program(self, cpu: Cpu) -> Program[None]:
+        """On a queue's CPU: fill the ring, arm the interrupt, be idle. On an application's: read and free."""
+        if cpu.index < self.spec.queues:
+            queue = self.queues[cpu.index]
+            yield from queue.fill(cpu, self.spec.ring)
+            queue.arm(cpu)
+        elif cpu.index < self.spec.cpus_needed():
+            yield from self._application(cpu, self.queues[cpu.index - self.spec.queues])
+
+    def _application(self, cpu: Cpu, queue: Queue) -> Program[None]:
+        while True:
+            page = yield queue.mailbox.receive
+            yield self.task_step
+            yield from queue.free(cpu, page)
+
+    def measured(self) -> list[Measured]:
+        """Throughput, drops, and how the CPUs' time was spent, over the measured time."""
+        spec, windows = self.spec, self.windows
+        seconds = spec.milliseconds / 1000
+        gbit = spec.packet_bytes * 8 / 1e9
+        for queue in self.queues:
+            queue.ring.advance(self.machine.until)
+            for time in queue.ring.dropped:
+                windows.add("dropped", time, 1)
+        cpu_cycles = windows.length * len(self.machine.cpus)
+        rate = gbit / seconds * WINDOWS
+        throughput = windows.mean("packets", rate)
+        figures = [
+            Measured("throughput", throughput[0], "Gbit/s", {}, throughput[1]),
+            Measured("offered", spec.gbits, "Gbit/s"),
+            Measured("dropped", *_with_unit(windows.mean("dropped", rate), "Gbit/s")),
+            Measured("spin_share", *_with_unit(windows.mean("waited", 100 / cpu_cycles), "%")),
+            Measured("lock_held_share", *_with_unit(windows.mean("held", 100 / windows.length), "%")),
+        ]
+        return figures + self._shares()
+
+    def _shares(self) -> list[Measured]:
+        """Return the share of every context in all CPUs' time, and the wait of a packet in its ring."""
+        total = sum(cpu.clock for cpu in self.machine.cpus)
+        steps = self.machine.steps
+        shares = []
+        for context in Context:
+            cycles = sum(
+                count * steps[index].cycles
+                for cpu in self.machine.cpus
+                for index, count in enumerate(cpu.tallies[context])
+            )
+            cycles += sum(part for cpu in self.machine.cpus for where, _, part in cpu.unfinished if where is context)
+            if context is not Context.NMI:
+                shares.append(Measured(f"{context.label}_share", 100 * cycles / total, "%"))
+        taken = sum(queue.ring.taken for queue in self.queues)
+        mean_wait = sum(queue.ring.waited for queue in self.queues) / max(taken, 1)
+        return [*shares, Measured("ring_wait", mean_wait / self.machine.milliseconds(1) * 1000, "us")]
+
+
+def _with_unit(figure: tuple[float, float], unit: str) -> tuple[float, str, dict[str, int], float]:
+    value, half_width = figure
+    return value, unit, {}, half_width
