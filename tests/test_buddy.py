@@ -123,19 +123,25 @@ requests = st.lists(
 )
 
 
+Held = list[tuple[int, int, MigrateType]]
+
+
+def play(steps: list[tuple[int, MigrateType, bool, int]], buddy: Buddy) -> Held:
+    """Take and free blocks as told; return what is held at the end, as (first frame, order, type)."""
+    held: Held = []
+    for order, mt, free, which in steps:
+        if free and held:
+            buddy.insert(*held.pop(which % len(held)))
+        elif (got := buddy.remove(order, mt)) is not None:
+            held.append((got, order, mt))
+    return held
+
+
 @given(requests)
 @settings(deadline=None)
 def test_no_page_is_lost_or_given_twice(steps: list[tuple[int, MigrateType, bool, int]]) -> None:
     buddy = Buddy(0, 4 * TOP_PAGES)
-    held: list[tuple[int, int, MigrateType]] = []
-    for order, mt, free, which in steps:
-        if free and held:
-            pfn, block, kind = held.pop(which % len(held))
-            buddy.insert(pfn, block, kind)
-        else:
-            got = buddy.remove(order, mt)
-            if got is not None:
-                held.append((got, order, mt))
+    held = play(steps, buddy)
     free_frames = [f for order, pfn, _ in buddy.blocks() for f in range(pfn, pfn + (1 << order))]
     held_frames = [f for pfn, order, _ in held for f in range(pfn, pfn + (1 << order))]
     assert len(set(free_frames + held_frames)) == len(free_frames) + len(held_frames)
@@ -146,13 +152,7 @@ def test_no_page_is_lost_or_given_twice(steps: list[tuple[int, MigrateType, bool
 @settings(deadline=None)
 def test_no_two_free_buddies_stay_apart(steps: list[tuple[int, MigrateType, bool, int]]) -> None:
     buddy = Buddy(0, 4 * TOP_PAGES)
-    held: list[tuple[int, int, MigrateType]] = []
-    for order, mt, free, which in steps:
-        if free and held:
-            pfn, block, kind = held.pop(which % len(held))
-            buddy.insert(pfn, block, kind)
-        elif (got := buddy.remove(order, mt)) is not None:
-            held.append((got, order, mt))
+    play(steps, buddy)
     blocks = {(order, pfn) for order, pfn, _ in buddy.blocks()}
     assert not [(order, pfn) for order, pfn in blocks if order < 10 and (order, pfn ^ (1 << order)) in blocks]
 
@@ -163,13 +163,8 @@ def test_taking_runs_of_pages_is_taking_them_one_by_one(
     steps: list[tuple[int, MigrateType, bool, int]], count: int, mt: MigrateType
 ) -> None:
     fast, slow = Buddy(0, 2 * TOP_PAGES), Buddy(0, 2 * TOP_PAGES)
-    for buddy in (fast, slow):
-        held: list[tuple[int, int, MigrateType]] = []
-        for order, kind, free, which in steps:
-            if free and held:
-                buddy.insert(*held.pop(which % len(held)))
-            elif (got := buddy.remove(order, kind)) is not None:
-                held.append((got, order, kind))
+    play(steps, fast)
+    play(steps, slow)
     one_by_one = [pfn for _ in range(count) if (pfn := slow.remove(0, mt)) is not None]
     assert fast.remove_pages(count, mt) == one_by_one
     assert (fast.blocks(), fast.splits, fast.fallbacks) == (slow.blocks(), slow.splits, slow.fallbacks)

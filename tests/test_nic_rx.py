@@ -15,8 +15,8 @@ from simalloc.results import Result
 from simalloc.scenario import build, load
 from simalloc.simulation import run
 from simalloc.workloads.arrivals import arrivals, bursty, periodic, poisson, stream
-from simalloc.workloads.nic_rx import Ring
 from simalloc.workloads.page_pool import PagePool
+from simalloc.workloads.rx_ring import Ring
 from tests.conftest import Bench
 from tests.models import model, run_one
 

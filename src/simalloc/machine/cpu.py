@@ -99,11 +99,7 @@ class Cpu:
 
     def alarm(self, delay: int) -> Event:
         """Return an event that fires `delay` cycles from the event queue's now, in this CPU's place in the cycle."""
-        event = Event(self.machine.env)
-        event._ok = True
-        event._value = None
-        self.machine.env.schedule(event, self.machine.rank(self), delay)
-        return event
+        return self.machine.fire(Event(self.machine.env), self, delay)
 
     def wait(self, event: Event, step: Step) -> Events[None]:
         """Run the one-cycle `step` (spinning, idling) until `event`, taking interrupts that are let in.

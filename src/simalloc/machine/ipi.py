@@ -47,9 +47,7 @@ class Await:
         """Count one arrival, by a program on `cpu` that has just synced; the last one ends the wait."""
         self.left -= 1
         if self.left == 0:
-            self._done._ok = True
-            self._done._value = None
-            self.machine.env.schedule(self._done, self.machine.rank(cpu), 0)
+            self.machine.fire(self._done, cpu)
 
     def perform(self, cpu: Cpu) -> Events[None]:
         """Wait."""

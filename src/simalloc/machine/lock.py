@@ -112,6 +112,4 @@ class Release:
         if lock.waiters:
             lock.holder, granted = lock.waiters.popleft()
             lock.held_since = cpu.clock
-            granted._ok = True
-            granted._value = None
-            cpu.machine.env.schedule(granted, cpu.machine.rank(lock.holder), 0)
+            cpu.machine.fire(granted, lock.holder)

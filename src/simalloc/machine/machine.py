@@ -68,6 +68,13 @@ class Machine:
         """The event queue's cycle: no CPU will act on anything shared before it."""
         return int(self.env.now)
 
+    def fire(self, event: Event, cpu: Cpu, delay: int = 0) -> Event:
+        """Let `event` happen `delay` cycles from now, in `cpu`'s place among the events of that cycle; return it."""
+        event._ok = True
+        event._value = None
+        self.env.schedule(event, self.rank(cpu), delay)
+        return event
+
     def milliseconds(self, ms: float) -> int:
         """Return so many milliseconds in cycles."""
         return round(ms * self.ghz * 1_000_000)

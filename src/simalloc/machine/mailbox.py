@@ -43,9 +43,7 @@ class Post:
         box = self.box
         box.items.append(self.item)
         if box.reader is not None and box.reader_cpu is not None:
-            box.reader._ok = True
-            box.reader._value = None
-            cpu.machine.env.schedule(box.reader, cpu.machine.rank(box.reader_cpu), 0)
+            cpu.machine.fire(box.reader, box.reader_cpu)
             box.reader = None
 
 
