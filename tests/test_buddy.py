@@ -168,3 +168,22 @@ def test_taking_runs_of_pages_is_taking_them_one_by_one(
     one_by_one = [pfn for _ in range(count) if (pfn := slow.remove(0, mt)) is not None]
     assert fast.remove_pages(count, mt) == one_by_one
     assert (fast.blocks(), fast.splits, fast.fallbacks) == (slow.blocks(), slow.splits, slow.fallbacks)
+
+
+@given(requests, st.permutations(range(64)), st.integers(0, 64), st.sampled_from([U, M, R]))
+@settings(deadline=None)
+def test_freeing_runs_of_pages_is_freeing_them_one_by_one(
+    steps: list[tuple[int, MigrateType, bool, int]], shuffled: list[int], ordered: int, mt: MigrateType
+) -> None:
+    # 64 pages, of which the first `ordered` are in ascending order and the rest are not.
+    order = sorted(shuffled[:ordered]) + shuffled[ordered:]
+    fast, slow = Buddy(0, 2 * TOP_PAGES), Buddy(0, 2 * TOP_PAGES)
+    for buddy in (fast, slow):
+        play(steps, buddy)
+        pages = buddy.remove_pages(64, mt)
+    if len(pages) < 64:
+        return
+    fast.insert_pages([pages[i] for i in order], mt)
+    for i in order:
+        slow.insert(pages[i], 0, mt)
+    assert (fast.blocks(), fast.merges) == (slow.blocks(), slow.merges)

@@ -268,11 +268,13 @@ def _print_result(about: str, result: Result) -> None:
     from simalloc.results import comparison_table, error_lines, latency_table, metric_table  # noqa: PLC0415
 
     clock = result.clock
-    typer.echo(f"{result.scenario}: {about}")
+    typer.echo(f"{result.scenario}: {about}" if about else result.scenario)
     typer.echo(f"machine {clock['preset']}, {clock['unit']} at {clock['ghz']:g} GHz, seed {result.seed}\n")
     swept = any(row["metric"] == "alloc" for row in result.rows)
     typer.echo(comparison_table(result) if swept else metric_table(result))
-    typer.echo(latency_table(result))
+    latencies = latency_table(result)
+    if latencies:
+        typer.echo(latencies)
     errors = error_lines(result) if swept else []
     if errors:
         typer.echo("\n" + "\n".join(errors))

@@ -285,8 +285,11 @@ class Allocator(ABC):
         merges, blocks = buddy.merges, 0
         for mt, pfns in runs:
             blocks += len(pfns)
-            for pfn in pfns:
-                buddy.insert(pfn, order, mt)
+            if order:
+                for pfn in pfns:
+                    buddy.insert(pfn, order, mt)
+            else:
+                buddy.insert_pages(pfns, mt)
         zone.free_pages += blocks << order
         self.views[zone][cpu.index].refresh()
         yield self.k.buddy_insert * blocks

@@ -38,9 +38,12 @@ class ZoneView:
 
     def file(self, pfns: Sequence[int], lists: Sequence[list[int]]) -> None:
         """Append every page to the list of its pageblock's migratetype: `pageblock_type`, for many."""
-        types, pageblock = self._types, self._zone.buddy.pageblock
-        if not types:
-            lists[MigrateType.MOVABLE].extend(pfns)
-            return
+        pageblock, get = self._zone.buddy.pageblock, self._types.get
+        first, last = pageblock(min(pfns)), pageblock(max(pfns))
+        if last - first < len(pfns):
+            types = {get(block, MigrateType.MOVABLE) for block in range(first, last + 1)}
+            if len(types) == 1:
+                lists[types.pop()].extend(pfns)
+                return
         for pfn in pfns:
-            lists[types.get(pageblock(pfn), MigrateType.MOVABLE)].append(pfn)
+            lists[get(pageblock(pfn), MigrateType.MOVABLE)].append(pfn)

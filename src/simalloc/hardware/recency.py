@@ -8,7 +8,10 @@ can be a step with a fixed cost.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from itertools import repeat
+from operator import sub
 
 LEVELS = 16
 
@@ -16,6 +19,9 @@ _GRAIN = 6
 """Distances are looked up in grains of 2**6 uses."""
 
 _TABLE = 1 << 12
+
+_NEVER = 1 << 62
+"""The distance of a page never used."""
 
 
 class Recency:
@@ -39,17 +45,17 @@ class Recency:
         return self._level[grains]
 
     def touch_all(self, pfns: Sequence[int]) -> list[int]:
-        """Use many, one after the other; return how many were of each level of coldness."""
-        uses, last_use, level = self.uses, self._last, self._level
+        """Use many different ones, one after the other; return how many were of each level of coldness.
+
+        Pages used in order were mostly used in order before: few distances differ, so they are counted first.
+        """
+        now = range(self.uses + 1, self.uses + 1 + len(pfns))
+        distances = Counter(map(sub, now, map(self._last.get, pfns, repeat(-_NEVER))))
+        self._last.update(zip(pfns, now, strict=True))
+        self.uses += len(pfns)
         counts = [0] * LEVELS
-        for pfn in pfns:
-            uses += 1
-            last = last_use.get(pfn)
-            last_use[pfn] = uses
-            grains = (uses - last) >> _GRAIN if last is not None else _TABLE
-            grains = min(grains, _TABLE)
-            counts[level[grains]] += 1
-        self.uses = uses
+        for distance, times in distances.items():
+            counts[self._level[min(distance >> _GRAIN, _TABLE)]] += times
         return counts
 
 

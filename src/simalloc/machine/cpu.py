@@ -94,7 +94,7 @@ class Cpu:
     def sync(self) -> Events[None]:
         """Let every CPU reach this one's clock: what others did before it is then visible, and nothing later is."""
         delay = self.clock - self.machine.now
-        if delay > 0:
+        if delay > 0 and not self.machine.nobody_acts_before(self.clock):
             yield self.alarm(delay)
 
     def alarm(self, delay: int) -> Event:

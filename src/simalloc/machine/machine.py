@@ -68,6 +68,16 @@ class Machine:
         """The event queue's cycle: no CPU will act on anything shared before it."""
         return int(self.env.now)
 
+    def nobody_acts_before(self, cycle: int) -> bool:
+        """Move the event queue to `cycle` and say so, if nothing is due up to then: the event would come next anyway.
+
+        In lockstep never: there every step is an event.
+        """
+        if self.lockstep or self.env.peek() <= cycle:
+            return False
+        self.env._now = cycle
+        return True
+
     def fire(self, event: Event, cpu: Cpu, delay: int = 0) -> Event:
         """Let `event` happen `delay` cycles from now, in `cpu`'s place among the events of that cycle; return it."""
         event._ok = True

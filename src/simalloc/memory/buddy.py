@@ -11,6 +11,8 @@ of frame numbers.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
+from operator import eq
 
 from simalloc.memory.migratetype import FALLBACKS, MigrateType
 
@@ -223,6 +225,24 @@ class Buddy:
             if kinds.get(higher_buddy, -1) >> _TYPE_BITS == order + 1:
                 blocks.move_to_end(pfn, last=False)
 
+    def insert_pages(self, pfns: Sequence[int], mt: MigrateType) -> None:
+        """Free single pages in this order: what as many calls of `insert` do, whole runs at a time.
+
+        Pages that fill an aligned block in ascending order merge into it, whatever is around, at one merge fewer than
+        there are pages; only then does it matter what the block merges with.
+        """
+        done, count = 0, len(pfns)
+        while done < count:
+            pfn = pfns[done]
+            size = min(pfn & -pfn or TOP_PAGES, TOP_PAGES)
+            while size > count - done or (
+                size > 1 and (pfns[done + size - 1] != pfn + size - 1 or not _ascends(pfns, done, pfn, size))
+            ):
+                size >>= 1
+            self.merges += size - 1
+            self.insert(pfn, size.bit_length() - 1, mt)
+            done += size
+
     def insert_range(self, start: int, pages: int, mt: MigrateType = MigrateType.MOVABLE) -> None:
         """Free frames `start` ... `start + pages - 1` in the largest aligned blocks."""
         end = start + pages
@@ -248,3 +268,7 @@ class Buddy:
     def _unlink(self, pfn: int) -> None:
         kind = self._kind.pop(pfn)
         del self.free_lists[kind >> _TYPE_BITS][kind & _TYPE_MASK][pfn]
+
+
+def _ascends(pfns: Sequence[int], done: int, pfn: int, size: int) -> bool:
+    return all(map(eq, pfns[done : done + size], range(pfn, pfn + size)))
