@@ -283,6 +283,47 @@ def test_a_task_that_fails_gets_what_other_cpus_had_parked(allocator: str) -> No
     assert system.zone.pcps[1].count == 0
 
 
+def test_a_drain_by_ipi_under_noirq_v2_breaks_a_rule_as_its_review_found() -> None:
+    system = model("noirq-v2", machine={"cpus": 2})
+    system.allocator.expect_drains()
+
+    def uses_its_list(cpu: Cpu) -> Program[None]:
+        for _ in range(3000):
+            page = yield from system.allocator.alloc_pages(cpu)
+            assert page is not None
+            yield from system.allocator.free_pages(cpu, page)
+
+    def drains(_cpu: Cpu) -> Program[None]:
+        for _ in range(100):
+            yield from system.allocator.drain_all_pages()
+            yield Sleep(37)
+
+    first, second = system.machine.cpus
+    with pytest.raises(RuleBroken, match="an interrupt has used it meanwhile"):
+        system.machine.run([uses_its_list(first), drains(second)])
+
+
+@pytest.mark.parametrize("allocator", ["v4.10", "v4.11", "bh-disable"])
+def test_drains_are_the_same_in_lockstep(allocator: str) -> None:
+    def outcome(*, lockstep: bool) -> object:
+        system = model(allocator, machine={"cpus": 3}, lockstep=lockstep)
+        system.allocator.expect_drains()
+
+        def program(cpu: Cpu) -> Program[None]:
+            pages: list[int] = []
+            for turn in range(12):
+                yield from system.allocator.alloc_pages_each(cpu, 7 + cpu.index, pages)
+                yield from system.allocator.free_pages_each(cpu, [pages.pop() for _ in range(5)])
+                if (turn + cpu.index) % 4 == 0:
+                    yield from system.allocator.drain_all_pages()
+
+        end = system.machine.run([program(cpu) for cpu in system.machine.cpus])
+        timed = [row for row in ledger(system.machine) if row.cycles]
+        return end, timed, system.zone.buddy.blocks()
+
+    assert outcome(lockstep=False) == outcome(lockstep=True)
+
+
 def test_the_bh_variant_asks_twice_and_turns_bottom_halves_off() -> None:
     assert steps_of("bh-disable", hit_and_free) == (
         "alloc_call in_irq_test irqs_disabled_test bh_disable pcp_pop zone_counters bh_enable prep_new_page "

@@ -57,6 +57,9 @@ def test_seed_is_an_option() -> None:
         ("list", "planets"),
         ("run", "pagealloc-2017", *SHORT, "--out", "/proc/nowhere"),
         ("calibrate", "pagealloc-2017", "--set", "published=null"),
+        ("calibrate", "nic-rx-2017"),
+        ("run", "irq-latency", "--explain-irqsoff", "soon"),
+        ("run", "irq-latency", "--explain-irqsoff", "3us", "--format", "json"),
     ],
 )
 def test_wrong_input_is_exit_code_2_and_no_traceback(arguments: tuple[str, ...]) -> None:
@@ -89,6 +92,13 @@ def test_explain_shows_what_a_hit_costs() -> None:
 def test_explain_as_text_marks_what_runs_with_interrupts_masked() -> None:
     text = simalloc("explain", "noirq-v2").stdout
     assert "in task: alloc, pcp hit (125 cycles, 0 of them with interrupts masked)" in text
+
+
+def test_explain_irqsoff_tells_the_story_of_a_window() -> None:
+    only = ["--set", "compare=[{label: a, allocator: v4.10}]", "--set", "machine.cpus=2"]
+    text = simalloc("run", "irq-latency", *only, "--explain-irqsoff", "700ns").stdout
+    assert "interrupts off for" in text
+    assert "the lock was held meanwhile by" in text
 
 
 def test_plot_draws_a_saved_run_again(tmp_path: Path) -> None:

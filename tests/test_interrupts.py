@@ -157,6 +157,22 @@ def test_an_nmi_interrupts_a_hardirq(bench: Bench) -> None:
     assert bench.run(working(bench)) == [(30, "irq"), (40, "nmi"), (160, "step")]
 
 
+def test_an_nmi_interrupts_no_nmi_and_nothing_interrupts_it(bench: Bench) -> None:
+    attach(bench, [20])
+    bench.machine.cpus[0].interrupts.attach("nmi", [10, 15], handler(bench, "nmi", 30), nmi=True)
+    assert bench.run(working(bench)) == [(10, "nmi"), (40, "nmi"), (70, "irq"), (170, "step")]
+
+
+def test_nmis_that_leave_no_time_fill_the_duration(bench: Bench) -> None:
+    bench.machine.cpus[0].interrupts.attach("nmi", range(10, 1 << 62, 5), handler(bench, "nmi", 10), nmi=True)
+
+    def program() -> Program[None]:
+        yield bench.work
+
+    bench.machine.run([program()], until=1000)
+    assert {(row.context, row.cycles) for row in ledger(bench.machine) if row.cycles} == {("task", 10), ("nmi", 990)}
+
+
 # Softirqs
 
 
@@ -243,6 +259,89 @@ def test_a_softirq_that_never_ends_is_left_to_ksoftirqd_which_shares_the_cpu() -
     bench, rows = flooded(task_steps=1_000_000)
     assert bench.machine.cpus[0].interrupts.ksoftirqd_runs > 1
     assert 0.3 < share(rows, "task") < 0.7
+
+
+def test_a_hardirq_over_a_softirq_still_counts_as_in_softirq(bench: Bench) -> None:
+    cpu = bench.machine.cpus[0]
+    seen = []
+
+    def look(_cpu: Cpu) -> Program[None]:
+        seen.append((cpu.in_irq(), cpu.in_softirq()))
+        yield bench.nothing
+
+    cpu.interrupts.attach("raise", [30], raising(bench, softirq_cycles=100))
+    cpu.interrupts.attach("look", [60], look)
+    bench.run(working(bench))
+    assert seen == [(True, True)]
+
+
+def test_a_task_that_wakes_gets_its_turn_with_ksoftirqd() -> None:
+    bench = Bench()
+    interrupts = bench.machine.cpus[0].interrupts
+
+    def again(cpu: Cpu) -> Program[None]:
+        yield bench.work * 10
+        cpu.interrupts.raise_softirq(RX)
+
+    def start(cpu: Cpu) -> Program[None]:
+        cpu.interrupts.raise_softirq(RX)
+        yield bench.nothing
+
+    def program() -> Program[None]:
+        yield Sleep(1_000_000)
+        for _ in range(1_000_000):
+            yield bench.work
+
+    interrupts.register_softirq(RX, again)
+    interrupts.attach("tick", range(1000, 20_000_000, 1_000_000), start)
+    bench.machine.run([program()], until=20_000_000)
+    assert 0.3 < share(ledger(bench.machine), "task") < 0.7
+
+
+def test_work_queued_while_ksoftirqd_runs_is_done(bench: Bench) -> None:
+    interrupts = bench.machine.cpus[0].interrupts
+    rounds = [0]
+
+    def work(_cpu: Cpu) -> Program[None]:
+        bench.note(0, "work")
+        yield bench.nothing
+
+    def again(cpu: Cpu) -> Program[None]:
+        yield bench.work
+        rounds[0] += 1
+        if rounds[0] == 20:
+            cpu.interrupts.queue_work(work)
+        if rounds[0] < 40:
+            cpu.interrupts.raise_softirq(RX)
+
+    def start(cpu: Cpu) -> Program[None]:
+        cpu.interrupts.raise_softirq(RX)
+        yield bench.nothing
+
+    interrupts.register_softirq(RX, again)
+    interrupts.attach("start", [10], start)
+    bench.run(working(bench))
+    assert [what for _, what in bench.log] == ["work", "step"]
+
+
+def test_softirqs_without_end_on_a_run_without_end_are_told(bench: Bench) -> None:
+    interrupts = bench.machine.cpus[0].interrupts
+
+    def again(cpu: Cpu) -> Program[None]:
+        yield bench.work
+        cpu.interrupts.raise_softirq(RX)
+
+    def start(cpu: Cpu) -> Program[None]:
+        cpu.interrupts.raise_softirq(RX)
+        yield bench.nothing
+
+    def sleeper() -> Program[None]:
+        yield Sleep(1 << 50)
+
+    interrupts.register_softirq(RX, again)
+    interrupts.attach("start", [10], start)
+    with pytest.raises(Stuck, match="softirqs raise each other without end"):
+        bench.run(sleeper)
 
 
 def test_on_an_idle_cpu_ksoftirqd_has_all_of_it() -> None:
@@ -393,6 +492,26 @@ def test_an_ipi_wakes_a_cpu_that_sleeps_and_the_sender_waits_for_it(two: Bench) 
 
     two.run(sender, sleeper)
     assert two.log == [(300, "answered"), (1000, "woke")]
+
+
+def test_a_cpu_whose_program_has_ended_still_answers_ipis(two: Bench) -> None:
+    two.machine.expect_ipis(200)
+    done = Await(two.machine, 1, two.machine.spin_step)
+
+    def answer(cpu: Cpu) -> Program[None]:
+        yield Sync()
+        done.arrive(cpu)
+
+    def sender() -> Program[None]:
+        yield two.work * 10
+        yield SendIpi(two.machine.cpus[1], "ipi", answer)
+        yield done
+        two.note(0, "answered")
+
+    def short() -> Program[None]:
+        yield two.work
+
+    assert two.run(sender, short) == [(1200, "answered")]
 
 
 # Theory

@@ -25,7 +25,9 @@ def nic(allocator: str = "v4.10", **changes: Any) -> Result:
     """Two queues at 10 Gbit/s for 2 ms, unless said otherwise."""
     top = {key: changes.pop(key) for key in ("seed", "lockstep", "check", "tie_order") if key in changes}
     cpus = changes.pop("cpus", 2)
-    workload = {"kind": "nic-rx", "queues": 2, "gbits": 10.0, "milliseconds": 2.0, "warmup_ms": 0.5} | changes
+    workload = {"kind": "nic-rx", "queues": 2, "milliseconds": 2.0, "warmup_ms": 0.5} | changes
+    if not workload.keys() & {"gbits", "queue_gbits", "queue_mpps", "times_us"}:
+        workload["gbits"] = 10.0
     machine = {"preset": "nic-2017", "cpus": cpus}
     return run(build({"name": "t", "allocator": allocator, "machine": machine, "workload": workload} | top))
 
@@ -91,10 +93,10 @@ def test_littles_law_holds_on_the_ring_to_the_cycle(polls: list[int], seed: int)
 
 
 def test_littles_law_holds_on_a_loaded_nic() -> None:
-    result = nic(milliseconds=4.0)
-    wait_us, gbits = value(result, "ring_wait"), value(result, "throughput")
-    packets_waiting = gbits * 1e9 / (8 * 1500) * wait_us * 1e-6
-    assert 0 < packets_waiting < 2 * 1024
+    # L = lambda W: the number waiting is integrated over time, waits are summed packet by packet.
+    result = nic(gbits=14.0, milliseconds=4.0)
+    taken_per_us = value(result, "throughput") * 1e3 / (8 * 1500)
+    assert value(result, "ring_waiting") == pytest.approx(taken_per_us * value(result, "ring_wait"), rel=0.06)
 
 
 # Delivery
@@ -165,6 +167,31 @@ def test_every_cpus_ledger_sums_to_the_duration() -> None:
         assert sum(row["cycles"] for row in result.ledger if row["cpu"] == cpu) == round(2.5e-3 * 3.6e9)
 
 
+@pytest.mark.parametrize("load", [{"gbits": 12.0}, {"queue_gbits": 6.0}, {"queue_mpps": 0.5}])
+def test_load_is_given_in_any_of_three_ways(load: dict[str, Any]) -> None:
+    result = nic(arrivals="periodic", **load)
+    assert value(result, "offered") == 12.0
+    assert value(result, "throughput") == pytest.approx(12, rel=0.01)
+
+
+def test_recorded_packets_arrive_when_they_did() -> None:
+    times = [1000.0 + 2 * n for n in range(300)]
+    result = nic(arrivals="recorded", times_us=times)
+    packets = value(result, "throughput") * 1e9 / (8 * 1500) * 2e-3
+    assert packets == pytest.approx(2 * 300)
+
+
+def test_an_application_that_is_too_slow_drops_at_its_socket() -> None:
+    result = nic(freed_by="task", cpus=4, task_cycles=20_000, socket=64, arrivals="periodic", check=True)
+    most = 2 * 3.6e9 / (20_000 + 43) * 8 * 1500 / 1e9
+    assert value(result, "throughput") <= most
+    assert value(result, "throughput") + value(result, "dropped") == pytest.approx(10, rel=0.1)
+
+
+def test_checking_a_saturated_run_finds_nothing_lost() -> None:
+    nic("v4.11-rc", gbits=30.0, check=True, milliseconds=1.0)
+
+
 # The pool and the mailbox
 
 
@@ -195,7 +222,7 @@ def test_a_pool_keeps_at_most_128_pages() -> None:
 
 
 def test_a_reader_sleeps_until_something_is_posted(two: Bench) -> None:
-    box = Mailbox("box")
+    box = Mailbox("box", 8)
 
     def writer() -> Program[None]:
         yield two.work
@@ -209,7 +236,7 @@ def test_a_reader_sleeps_until_something_is_posted(two: Bench) -> None:
 
 
 def test_items_come_in_order(two: Bench) -> None:
-    box = Mailbox("box")
+    box = Mailbox("box", 8)
 
     def writer() -> Program[None]:
         for item in "abc":

@@ -90,6 +90,33 @@ def test_a_good_file_is_read(scenario: Path) -> None:
         ("[1, 2]", "[1, 2", "not valid YAML"),
         ("name: small", "name: small\npublished: none.csv", "s.yaml:2:1: published: no file"),
         ("name: small", "name: small\nseed:", "s.yaml:2:1: seed: None is wrong: a valid integer"),
+        (
+            "name: small",
+            "name: small\ninterrupts: [{name: d, hz: .inf}]",
+            "s.yaml:2:24: interrupts[0].hz: inf is wrong",
+        ),
+        ("name: small", "name: small\ninterrupts: [{name: d, hz: 1e-308}]", "s.yaml:2:24: interrupts[0].hz: 1e-308"),
+        (
+            "name: small",
+            "name: small\ninterrupts: [{name: d, hzz: 1}]",
+            'interrupts[0].hzz: unknown key; did you mean "hz"',
+        ),
+        ("name: small", "name: small\ninterrupts: [{name: d, cpus: [0, 0]}]", "interrupts[0]: cpus names a CPU twice"),
+        (
+            "name: small",
+            "name: small\ninterrupts: [{name: d, cpus: [5]}]",
+            "cpus[0]: there is no CPU 5; they are 0 to 1",
+        ),
+        (
+            "name: small",
+            "name: small\ninterrupts: [{name: d, arrivals: recorded}]",
+            "s.yaml:2:14: interrupts[0]: times_us is the list of a recorded source: give both or neither",
+        ),
+        (
+            "name: small",
+            "name: small\ninterrupts: [{name: d, arrivals: bursty, hz: 1e8, burst_on_us: 0.1, burst_off_us: 1e6}]",
+            "s.yaml:2:14: interrupts[0]: inside bursts 1e+15 a second would arrive, more than 1e9",
+        ),
         ("[1, 2]", "[2, 2]", "s.yaml:7:3: workload.batches: 2 is there twice; each batch is one row"),
         ("[1, 2]", "[[[[1]]]]", "s.yaml:7:13: workload.batches[0]: [[[1]]] is wrong: a valid integer"),
         (
@@ -191,6 +218,25 @@ def test_the_bulk_api_gives_single_pages(scenario: Path) -> None:
 def test_a_file_nested_without_end_is_told(scenario: Path) -> None:
     scenario.write_text("name: " + "[" * 5000)
     assert wrong(scenario) == "s.yaml:1:1: not a scenario: nested too deeply"
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("workload.queues=9", "machine.cpus: 8 CPUs are too few; this workload needs 9"),
+        ("workload.freed_by=task", "machine.cpus: 8 CPUs are too few; this workload needs 16"),
+        ("workload.queue_mpps=3", "give the load once: gbits, queue_gbits or queue_mpps"),
+        ("workload.recycle=true", "--set workload.recycle=true: workload: recycle is what a page_pool does"),
+        ("workload.gbits=.inf", "--set workload.gbits=.inf: workload.gbits: inf is wrong"),
+        ("workload.milliseconds=0", "--set workload.milliseconds=0: workload.milliseconds: 0 is wrong"),
+        ("workload.batches=[1]", "--set workload.batches=[1]: workload.batches: unknown key"),
+        ("workload.ring=100000", "memory.zone: 1048576 free pages are too few"),
+    ],
+)
+def test_a_wrong_nic_is_told(override: str, message: str) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        load("nic-rx-2017", [override])
+    assert message in str(caught.value)
 
 
 def test_yaml_is_1_2() -> None:

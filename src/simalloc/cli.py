@@ -78,12 +78,14 @@ def run(
     ] = None,
 ) -> None:
     """Run a scenario: print its table, save results and figures, say where."""
-    from simalloc.scenario import find, load  # noqa: PLC0415
+    from simalloc.scenario import ScenarioError, find, load  # noqa: PLC0415
     from simalloc.simulation import Stopped  # noqa: PLC0415
     from simalloc.simulation import run as simulate  # noqa: PLC0415
 
     scenario = load(file, set_ or (), seed)
     folder = find(file).resolve().parent
+    if explain_irqsoff is not None and format_ is not Format.TABLE:
+        raise ScenarioError(f"--format {format_.value}: --explain-irqsoff tells a story, as text only; leave one out")
     if explain_irqsoff is not None:
         _explain_windows(scenario, explain_irqsoff)
         return

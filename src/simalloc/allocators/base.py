@@ -15,7 +15,7 @@ from simalloc.allocators.steps import KernelSteps
 from simalloc.allocators.strides import Strides
 from simalloc.allocators.view import ZoneView
 from simalloc.hardware import Recency
-from simalloc.machine import Await, Cpu, Machine, Program, SendIpi, SpinLock, Sync
+from simalloc.machine import Await, Cpu, Machine, Program, RuleBroken, SendIpi, SpinLock, Sync
 from simalloc.memory import MigrateType, Pcp, Zone
 
 DrainBy = Literal["ipi", "worker"]
@@ -208,8 +208,19 @@ class Allocator(ABC):
         lock = self.zone_lock[zone]
         cpu.site = "free_pcppages_bulk"
         yield lock.acquire
+        self.must_have(cpu, pcp.count, count)
+        self.must_have(cpu, pcp.count, count)
         yield from self._insert(cpu, zone, pcp.take_for_drain(count), 0)
         yield lock.release
+
+    @staticmethod
+    def must_have(cpu: Cpu, there: int, needed: int) -> None:
+        """Raise RuleBroken if pages that were on a pcp list have gone: somebody used it in between."""
+        if there < needed:
+            raise RuleBroken(
+                f"cpu {cpu.index} at cycle {cpu.clock} in {cpu.site}: the pcp list it works on has {there} pages, it "
+                f"had {needed}; an interrupt has used it meanwhile"
+            )
 
     # Draining every CPU's lists
 
@@ -219,18 +230,19 @@ class Allocator(ABC):
         That sends IPIs, so it bounds how far every CPU's clock may run ahead.
         """
         self.drains_on_failure = True
-        self.machine.expect_ipis(round(self.k.costs["ipi_delivery"]))
+        self.machine.expect_ipis(max(1, round(self.k.costs["ipi_delivery"])))
 
     def drain_all_pages(self) -> Program[None]:
-        """Have every CPU that has pages on its pcp lists return them all, and wait for the slowest.
+        """Have every CPU return the pages on its pcp lists, and wait for the slowest.
+
+        The kernel spares CPUs whose lists it finds empty, by a read that races with their use. Here every CPU is
+        asked: what another CPU's lists hold right now is not known on local clocks, and finding out is as dear.
 
         By IPI, in hardirq context, up to Linux v4.10 (ea57485af8f4); by a worker, in a task, from v4.11
         (0ccce3b92421).
         """
         yield Sync()
-        targets = [other for other in self.machine.cpus if any(zone.pcps[other.index].count for zone in self.zones)]
-        if not targets:
-            return
+        targets = self.machine.cpus
         waiting = self.machine.spin_step if self.drain_by == "ipi" else self.machine.idle_step
         done = Await(self.machine, len(targets), waiting)
 

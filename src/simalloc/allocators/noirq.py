@@ -37,6 +37,8 @@ class NoIrqPcp(Allocator):
                 yield self.leave
                 return None
         yield k.pcp_pop
+        # Only preemption is off: an IPI that drains, as v2 still has it (found in its review), may have come.
+        self.must_have(cpu, len(pcp.lists[mt]), 1)
         pfn = pcp.pop(mt, cold=cold)
         yield k.zone_counters
         yield self.leave
@@ -111,6 +113,7 @@ class NoIrq(NoIrqPcp):
                     break
             run = min(count - len(pages), len(pcp.lists[mt]))
             yield k.pcp_pop * run
+            self.must_have(cpu, len(pcp.lists[mt]), run)
             pages.extend(pcp.pop_many(mt, run))
         if not pages:
             yield self.leave

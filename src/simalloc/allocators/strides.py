@@ -50,7 +50,11 @@ class Strides:
         zone = allocator.zones[0]
         pcp = zone.pcps[cpu.index]
         available = min(wanted, len(pcp.lists[mt]))
-        if not available or allocator.views[zone][cpu.index].free_pages - 1 < zone.watermarks.low:
+        if (
+            not available
+            or cpu.interrupts.wants_cpu()
+            or allocator.views[zone][cpu.index].free_pages - 1 < zone.watermarks.low
+        ):
             return []
         path = self._path("alloc", cpu)
         if path is None or (run := min(available, cpu.room() // max(path.cycles, 1))) <= 0:
@@ -68,7 +72,7 @@ class Strides:
         zone = allocator.zone_of(pages[first])
         pcp = zone.pcps[cpu.index]
         below_high = min(len(pages) - first, pcp.high - 1 - pcp.count)
-        if below_high <= 0 or (path := self._path("free", cpu)) is None:
+        if below_high <= 0 or cpu.interrupts.wants_cpu() or (path := self._path("free", cpu)) is None:
             return 0
         misses = allocator.k.struct_page_miss
         run = min(below_high, cpu.room() // max(path.cycles + misses[-1].cycles, 1))
@@ -129,7 +133,7 @@ class Strides:
         if steps is None:
             return None
         irq_windows = () if cpu.irqs_disabled() else _windows(steps, Effect.IRQ_OFF, Effect.IRQ_ON)
-        bh_windows = () if cpu.bh_depth else _windows(steps, Effect.BH_OFF, Effect.BH_ON)
+        bh_windows = () if cpu.in_softirq() else _windows(steps, Effect.BH_OFF, Effect.BH_ON)
         steps += around
         return HitPath(steps, sum(step.cycles for step in steps), cpu.site, irq_windows, bh_windows)
 

@@ -65,6 +65,8 @@ class Cpu:
         self.tally = self.tallies[Context.IDLE]
         self.unfinished: list[tuple[Context, Step, int]] = []
         self.interrupts = Interrupts(self)
+        self.serving_softirq = False
+        self.wakes_at = FOREVER
         self._poked: Event | None = None
         self._masked_since = 0
         self._masked_wait = 0
@@ -78,8 +80,8 @@ class Cpu:
         return self.context >= Context.HARDIRQ
 
     def in_softirq(self) -> bool:
-        """Whether a softirq handler is running or bottom halves are disabled."""
-        return self.context is Context.SOFTIRQ or self.bh_depth > 0
+        """Whether a softirq handler is running, or is what a hardirq interrupted, or bottom halves are disabled."""
+        return self.context is Context.SOFTIRQ or self.serving_softirq or self.bh_depth > 0
 
     def in_interrupt(self) -> bool:
         """Whether this is NMI, hardirq or softirq context; a task that disabled bottom halves counts as softirq."""
@@ -212,6 +214,8 @@ class Cpu:
             yield from self.run(program, context)
             if self.machine.until < FOREVER:
                 yield from Sleep(until=self.machine.until).perform(self)
+            elif self.machine.lookahead is not None:
+                yield from self.machine.all_have_ended(self)
         except TimeUp:
             self.context, self.tally = Context.IDLE, self.tallies[Context.IDLE]
 
@@ -279,7 +283,7 @@ class Cpu:
                 self._bh_off_since = self.clock
         elif effect is Effect.BH_ON:
             self.bh_depth = self._lower(self.bh_depth, "bottom halves were not off")
-            if self.bh_depth == 0:
+            if self.bh_depth == 0 and not self.in_softirq():
                 for saw in self.machine.hooks.bh_window:
                     saw(self, self._bh_off_since, self.clock, 1)
 
@@ -327,6 +331,7 @@ class Sleep:
         """Spend the time in the idle context; a handler that runs past the end makes it that much later."""
         until = cpu.clock + self.cycles if self.until is None else self.until
         previous = cpu.switch(Context.IDLE)
+        cpu.wakes_at = until
         while cpu.clock < until:
             cycles = min(until, max(cpu.interrupts.next_due(), cpu.clock)) - cpu.clock
             if cpu.machine.lookahead is not None:
@@ -336,6 +341,7 @@ class Sleep:
             yield from cpu.interrupts.take_due()
             if cpu.clock >= cpu.machine.until:
                 raise TimeUp
+        cpu.wakes_at = FOREVER
         cpu.switch(previous)
 
 

@@ -111,6 +111,8 @@ class Interrupts:
 
     def next_due(self) -> int:
         """Return the cycle of the next interrupt that would be let in under the present mask; FOREVER if none."""
+        if self.cpu.context is Context.NMI:
+            return FOREVER
         due = self._nmis[0][0] if self._nmis else FOREVER
         if self._irqs and self.cpu.irq_depth == 0:
             due = min(due, self._irqs[0][0])
@@ -119,8 +121,8 @@ class Interrupts:
     def take_due(self) -> Events[None]:
         """Serve every interrupt that is due by now and let in, earliest first."""
         cpu = self.cpu
-        while True:
-            if self._nmis and self._nmis[0][0] <= cpu.clock and cpu.context is not Context.NMI:
+        while cpu.context is not Context.NMI:
+            if self._nmis and self._nmis[0][0] <= cpu.clock:
                 yield from self._nmi()
             elif self._irqs and cpu.irq_depth == 0 and self._irqs[0][0] <= cpu.clock:
                 yield from self._hardirq()
@@ -166,15 +168,22 @@ class Interrupts:
         self._row_ended = cpu.clock
 
     def _nmi(self) -> Events[None]:
-        cpu = self.cpu
+        cpu, machine = self.cpu, self.cpu.machine
         irq = self._next(self._nmis, nmi=True)
+        self._watch_for_a_storm(irq)
+        for saw in machine.hooks.irq_taken:
+            saw(cpu, irq.name, cpu.clock - irq.time)
         site, previous = cpu.site, cpu.context
         cpu.site = irq.name
         # Not through `switch`: an NMI neither masks nor unmasks what it interrupts.
         cpu.context, cpu.tally = Context.NMI, cpu.tallies[Context.NMI]
+        cpu.set_horizon()
+        yield from cpu.charge(machine.hardirq_entry)
         yield from cpu.execute(irq.handler(cpu))
+        yield from cpu.charge(machine.hardirq_exit)
         cpu.context, cpu.tally, cpu.site = previous, cpu.tallies[previous], site
         cpu.set_horizon()
+        self._row_ended = cpu.clock
 
     def _watch_for_a_storm(self, irq: Irq) -> None:
         """Raise Stuck if nothing but interrupts has run for very long and the run has no end."""
@@ -188,6 +197,10 @@ class Interrupts:
 
     # Softirqs
 
+    def wants_cpu(self) -> bool:
+        """Whether work or ksoftirqd waits for a point where the task may be preempted."""
+        return bool(self._work) or self._ksoftirqd_since is not None
+
     def _may_run_softirqs(self) -> bool:
         return bool(self._pending) and self._ksoftirqd_since is None and self._is_preemptible_by_softirq()
 
@@ -199,6 +212,7 @@ class Interrupts:
         """Run pending softirqs until there are none, or the limits are reached; then wake ksoftirqd."""
         cpu, machine = self.cpu, self.cpu.machine
         site, previous = cpu.site, cpu.switch(Context.SOFTIRQ)
+        cpu.serving_softirq = True
         began = cpu.clock
         yield from cpu.charge(machine.softirq_dispatch)
         for _ in range(MAX_SOFTIRQ_RESTART):
@@ -209,6 +223,7 @@ class Interrupts:
             if not self._pending or cpu.clock - began > machine.milliseconds(MAX_SOFTIRQ_MS):
                 break
         cpu.site = site
+        cpu.serving_softirq = False
         cpu.switch(previous)
         if self._pending and self._ksoftirqd_since is None:
             self._ksoftirqd_since = cpu.clock
@@ -219,22 +234,33 @@ class Interrupts:
         cpu = self.cpu
         if cpu.preempt_depth or self._in_ksoftirqd or not self._is_preemptible_by_softirq():
             return
-        while self._work:
-            yield from cpu.run(self._work.popleft()(cpu))
-        if self._ksoftirqd_since is not None:
-            yield from self._run_ksoftirqd()
+        while self._work or self._ksoftirqd_may_run():
+            if self._work:
+                yield from cpu.run(self._work.popleft()(cpu))
+            else:
+                yield from self._run_ksoftirqd()
+
+    def _ksoftirqd_may_run(self) -> bool:
+        if self._ksoftirqd_since is None:
+            return False
+        slice_ = self.cpu.machine.milliseconds(SLICE_MS)
+        its_turn = not self._slice_ended or self.cpu.clock - self._slice_ended >= slice_
+        return its_turn or not self._task_wants_cpu()
+
+    def _task_wants_cpu(self) -> bool:
+        return self.cpu.context is Context.TASK or self.cpu.clock >= self.cpu.wakes_at
 
     def _run_ksoftirqd(self) -> Events[None]:
         """Give ksoftirqd its slice; all it needs on an idle CPU, else turn and turn about with the task."""
         cpu, slice_ = self.cpu, self.cpu.machine.milliseconds(SLICE_MS)
-        has_task = cpu.context is Context.TASK
-        if has_task and cpu.clock - self._slice_ended < slice_ and self._slice_ended:
-            return
-        began = cpu.clock
+        began, rounds = cpu.clock, 0
         self._in_ksoftirqd = True
         self.ksoftirqd_runs += 1
-        while self._pending and not (has_task and cpu.clock - began >= slice_):
+        while self._pending and not self._work and not (self._task_wants_cpu() and cpu.clock - began >= slice_):
             yield from self._do_softirq()
+            rounds += 1
+            if rounds >= STORM // MAX_SOFTIRQ_RESTART and cpu.machine.until == FOREVER:
+                raise Stuck(f"cpu {cpu.index}: softirqs raise each other without end, up to cycle {cpu.clock}")
         self._in_ksoftirqd = False
         self._slice_ended = cpu.clock
         if not self._pending:

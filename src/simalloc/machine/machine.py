@@ -11,7 +11,7 @@ from simpy import Environment
 from simpy.events import Event, EventPriority
 
 from simalloc.machine.context import Context
-from simalloc.machine.cpu import RANK_OF_FIRST_CPU, Cpu, Program, fixed_rank
+from simalloc.machine.cpu import RANK_OF_FIRST_CPU, Cpu, Events, Program, fixed_rank
 from simalloc.machine.instrument import Hooks, Instrument
 from simalloc.machine.interrupts import FOREVER
 from simalloc.machine.rules import Stuck, TimeUp
@@ -41,6 +41,8 @@ class Machine:
         self.until = FOREVER
         self.lookahead: int | None = None
         self._has_run = False
+        self._running = 0
+        self._ended = Event(self.env)
         self.hooks = Hooks()
         for instrument in instruments:
             self.hooks.register(instrument)
@@ -67,6 +69,15 @@ class Machine:
     def now(self) -> int:
         """The event queue's cycle: no CPU will act on anything shared before it."""
         return int(self.env.now)
+
+    def all_have_ended(self, cpu: Cpu) -> Events[None]:
+        """Be idle on a CPU whose program has ended until all have: others may still send it IPIs."""
+        yield from cpu.sync()
+        self._running -= 1
+        if self._running == 0:
+            self.fire(self._ended, cpu)
+        else:
+            yield from cpu.wait(self._ended, self.idle_step)
 
     def nobody_acts_before(self, cycle: int) -> bool:
         """Move the event queue to `cycle` and say so, if nothing is due up to then: the event would come next anyway.
@@ -107,6 +118,8 @@ class Machine:
         if until is not None:
             self.until = until
         mains = []
+        self._running = len(programs)
+        self._ended = Event(self.env)
         for cpu, program in zip(self.cpus, programs, strict=True):
             cpu.tallies = [[0] * len(self.steps) for _ in Context]
             cpu.tally = cpu.tallies[Context.IDLE]

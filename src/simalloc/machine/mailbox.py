@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 
 class Mailbox:
-    """Items in order of posting. One CPU reads; `receive` is the op to do it."""
+    """At most `size` items, in order of posting. One CPU reads; `receive` is the op to do it."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, size: int) -> None:
         self.name = name
+        self.size = size
         self.items: deque[Any] = deque()
         self.reader: Event | None = None
         self.reader_cpu: Cpu | None = None
@@ -29,7 +30,7 @@ class Mailbox:
 
 
 class Post:
-    """Op: put one item in, and wake the reader."""
+    """Op: put one item in, and wake the reader; gives back whether there was room."""
 
     __slots__ = ("box", "item")
 
@@ -37,14 +38,17 @@ class Post:
         self.box = box
         self.item = item
 
-    def perform(self, cpu: Cpu) -> Events[None]:
+    def perform(self, cpu: Cpu) -> Events[bool]:
         """Do it when every CPU has come this far."""
         yield from cpu.sync()
         box = self.box
+        if len(box.items) >= box.size:
+            return False
         box.items.append(self.item)
         if box.reader is not None and box.reader_cpu is not None:
             cpu.machine.fire(box.reader, box.reader_cpu)
             box.reader = None
+        return True
 
 
 class Receive:

@@ -42,6 +42,13 @@ class Lengths:
                 return length
         return 0
 
+    def histogram(self) -> list[tuple[int, int]]:
+        """Return (lower bound, count) of bins that double: 0, 1, 2, 4, 8, ... cycles; empty ones are left out."""
+        bins: Counter[int] = Counter()
+        for length, times in self.counts.items():
+            bins[1 << (length.bit_length() - 1) if length else 0] += times
+        return sorted(bins.items())
+
 
 class Latency(Instrument):
     """IRQ-off and BH-off windows by CPU and site, interrupt latencies by CPU and name."""
@@ -62,7 +69,8 @@ class Latency(Instrument):
         self._add("irq_latency", cpu, name, latency, 1, 0, 0)
 
     def _add(self, kind: str, cpu: Cpu, site: str, length: int, times: int, waited: int, held: int) -> None:
-        for key in ((kind, ALL, ALL), (kind, ALL, site), (kind, str(cpu.index), ALL)):
+        number = str(cpu.index)
+        for key in ((kind, ALL, ALL), (kind, ALL, site), (kind, number, ALL), (kind, number, site)):
             found = self.lengths.get(key)
             if found is None:
                 found = self.lengths[key] = Lengths()
@@ -80,6 +88,7 @@ class Latency(Instrument):
                 "mean": sum(length * times for length, times in lengths.counts.items()) / lengths.counts.total(),
                 **{name: lengths.quantile(share) for name, share in QUANTILES.items()},
                 "max": longest,
+                "histogram": lengths.histogram(),
                 "max_waited": waited,
                 "max_held": held,
                 "max_rest": longest - waited - held,

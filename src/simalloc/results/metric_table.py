@@ -7,14 +7,14 @@ from simalloc.results.result import Result, Row
 
 TITLES = {
     "throughput": "delivered",
-    "dropped": "dropped by full rings",
+    "dropped": "dropped, no room to wait",
     "spin_share": "of all CPU cycles spent waiting for zone->lock",
     "lock_held_share": "of the time zone->lock was held",
-    "idle_share": "idle",
-    "task_share": "in tasks",
-    "softirq_share": "in softirqs (with their waiting)",
-    "hardirq_share": "in hardirqs",
-    "ring_wait": "mean wait of a packet in its ring",
+    "idle_share": "whole run: idle",
+    "task_share": "whole run: in tasks",
+    "softirq_share": "whole run: in softirqs, with their waiting",
+    "hardirq_share": "whole run: in hardirqs",
+    "ring_wait": "whole run: mean wait of a packet in its ring",
     "one_cpu_total": "alloc + free of a page in a task, one CPU, no interrupts",
 }
 """What each metric is, in words; those not here are not shown."""

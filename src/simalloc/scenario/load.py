@@ -117,6 +117,9 @@ class _Source:
         for length in range(len(problem.path), 0, -1):
             if problem.path[:length] in self.set_by:
                 return f"{self.set_by[problem.path[:length]]}: {problem}"
+        below = [origin for path, origin in self.set_by.items() if path[: len(problem.path)] == problem.path]
+        if below and problem.path:
+            return f"{below[-1]}: {problem}"
         line, column = self._position(problem.path)
         return f"{self.file}:{line}:{column}: {problem}"
 

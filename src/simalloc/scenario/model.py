@@ -17,7 +17,7 @@ from simalloc.memory import SMALLEST_ZONE, PcpSizes, pages_of, size_of
 from simalloc.memory.zone import watermarks_v4_10
 from simalloc.scenario.errors import Path, Problem, ScenarioError, problems_of, suggestion
 from simalloc.workloads import WORKLOADS, NicRxSpec, PageAllocSpec, Strict, WorkloadSpec
-from simalloc.workloads.arrivals import Pattern
+from simalloc.workloads.arrivals import BurstUs, Pattern, check_bursts
 
 
 class MachineSpec(Strict):
@@ -111,14 +111,18 @@ class InterruptSpec(Strict):
 
     name: Annotated[str, Field(min_length=1)] = Field(description="how tables call it")
     arrivals: Pattern | Literal["recorded"] = Field(default="poisson", description="how they arrive")
-    hz: Annotated[float, Field(gt=0, le=1e9)] = Field(default=1000.0, description="mean arrivals a second, per CPU")
+    hz: Annotated[float, Field(ge=1e-3, le=1e8)] = Field(default=1000.0, description="mean arrivals a second, per CPU")
     handler_cycles: Annotated[int, Field(ge=0)] = Field(
         default=1000, description="its handler's work in hardirq context, cycles; entry and exit come on top"
     )
-    cpus: list[Annotated[int, Field(ge=0)]] | None = Field(default=None, description="which CPUs; all by default")
-    burst_on_us: Annotated[float, Field(gt=0)] = Field(default=50.0, description="bursty: mean length of a burst, us")
-    burst_off_us: Annotated[float, Field(gt=0)] = Field(default=50.0, description="bursty: mean gap, us")
-    times_us: list[Annotated[float, Field(ge=0)]] = Field(default=[], description="recorded: when, us, ascending")
+    cpus: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = Field(
+        default=None, description="which CPUs; all by default"
+    )
+    burst_on_us: BurstUs = Field(default=50.0, description="bursty: mean length of a burst, us")
+    burst_off_us: BurstUs = Field(default=50.0, description="bursty: mean gap, us")
+    times_us: list[Annotated[float, Field(ge=0, le=1e9)]] = Field(
+        default=[], description="recorded: when, us, ascending"
+    )
     nmi: bool = Field(default=False, description="not maskable")
 
     @model_validator(mode="after")
@@ -127,6 +131,10 @@ class InterruptSpec(Strict):
             raise ValueError("times_us is the list of a recorded source: give both or neither")
         if self.times_us != sorted(self.times_us):
             raise ValueError("times_us must ascend")
+        if len(set(self.cpus or [])) < len(self.cpus or []):
+            raise ValueError("cpus names a CPU twice")
+        if self.arrivals == "bursty":
+            check_bursts(self.hz, self.burst_on_us, self.burst_off_us)
         return self
 
 

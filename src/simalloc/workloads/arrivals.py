@@ -8,13 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import count
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
 Pattern = Literal["periodic", "poisson", "bursty"]
 
+BurstUs = Annotated[float, Field(ge=0.1, le=1e6)]
+"""Mean length of a burst or of the gap after it, in us."""
+
 _CHUNK = 1024
+
+
+def check_bursts(per_second: float, on: float, off: float) -> None:
+    """Raise ValueError if arrivals inside bursts would come more than once a nanosecond."""
+    dense = per_second * (on + off) / on
+    if dense > 1e9:
+        raise ValueError(
+            f"inside bursts {dense:.3g} a second would arrive, more than 1e9; make bursts longer or gaps shorter"
+        )
 
 
 def stream(seed: int, *key: int) -> np.random.Generator:

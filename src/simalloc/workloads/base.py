@@ -17,7 +17,7 @@ from simalloc.measure import Sections
 class Strict(BaseModel):
     """A part of a scenario: unknown keys are errors, values do not change, numbers are not guessed from text."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class WorkloadSpec(Strict):

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import chain, repeat
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from simalloc.allocators import Allocator, KernelSteps
-from simalloc.machine import Activity, Context, Cpu, Instrument, Machine, Mailbox, Program
-from simalloc.workloads.arrivals import Pattern, arrivals, stream
+from simalloc.machine import FOREVER, Activity, Context, Cpu, Instrument, Machine, Mailbox, Program
+from simalloc.workloads.arrivals import BurstUs, Pattern, arrivals, check_bursts, stream
 from simalloc.workloads.base import Measured, Workload, WorkloadSpec
 from simalloc.workloads.page_pool import PagePool
 from simalloc.workloads.pagealloc import PageAllocSpec
@@ -35,7 +36,7 @@ NETDEV_BUDGET = 300
 WINDOWS = 10
 """Batches of the measured time, for confidence intervals."""
 
-Positive = Annotated[float, Field(gt=0)]
+Load = Annotated[float, Field(ge=1e-6, le=1e4)]
 
 
 class NicRxSpec(WorkloadSpec):
@@ -45,12 +46,17 @@ class NicRxSpec(WorkloadSpec):
     table_units: ClassVar[tuple[str, ...]] = ("Gbit/s", "%", "cycles", "us")
 
     queues: Annotated[int, Field(ge=1, le=512)] = Field(default=8, description="receive queues; queue i is on CPU i")
-    gbits: Positive = Field(default=10.0, description="offered load of all queues together, Gbit/s of packet bytes")
+    gbits: Load | None = Field(default=None, description="offered load of all queues together, Gbit/s of packet bytes")
+    queue_gbits: Load | None = Field(default=None, description="or of each queue, Gbit/s")
+    queue_mpps: Load | None = Field(default=None, description="or of each queue, million packets a second")
     packet_bytes: Annotated[int, Field(ge=64, le=4096)] = Field(default=1500, description="a packet fits in a page")
-    arrivals: Pattern = Field(default="poisson", description="how packets arrive at a queue")
-    burst_on_us: Positive = Field(default=50.0, description="bursty: mean length of a burst, us")
-    burst_off_us: Positive = Field(default=50.0, description="bursty: mean gap between bursts, us")
-    moderation_us: Annotated[float, Field(ge=0)] = Field(
+    arrivals: Pattern | Literal["recorded"] = Field(default="poisson", description="how packets arrive at a queue")
+    burst_on_us: BurstUs = Field(default=50.0, description="bursty: mean length of a burst, us")
+    burst_off_us: BurstUs = Field(default=50.0, description="bursty: mean gap between bursts, us")
+    times_us: list[Annotated[float, Field(ge=0, le=1e9)]] = Field(
+        default=[], description="recorded: when packets arrive at every queue, us, ascending"
+    )
+    moderation_us: Annotated[float, Field(ge=0, le=1e6)] = Field(
         default=8.0, description="an interrupt comes so long after the first packet it is for, us"
     )
     moderation_packets: Annotated[int, Field(ge=1)] = Field(
@@ -64,7 +70,8 @@ class NicRxSpec(WorkloadSpec):
         default=300, description="cost of a poll beside its packets, cycles"
     )
     api: Literal["single", "bulk"] = Field(
-        default="single", description="pages one by one, or 64 at a time as page_pool does"
+        default="single",
+        description="pages one by one, or 64 at a time as page_pool does (one by one on allocators without bulk API)",
     )
     recycle: bool = Field(default=False, description="page_pool keeps pages that come back (cache 128, ring 1024)")
     freed_by: Literal["softirq", "task"] = Field(
@@ -73,8 +80,13 @@ class NicRxSpec(WorkloadSpec):
     task_cycles: Annotated[int, Field(ge=0)] = Field(
         default=1000, description="freed_by task: the application's work per packet, cycles"
     )
-    milliseconds: Positive = Field(default=10.0, description="measured time, after the warm-up, ms")
-    warmup_ms: Annotated[float, Field(ge=0)] = Field(default=1.0, description="time not measured, ms")
+    socket: Annotated[int, Field(ge=1)] = Field(
+        default=4096, description="freed_by task: packets that may wait for the application; more are dropped"
+    )
+    milliseconds: Annotated[float, Field(ge=0.01, le=1e5)] = Field(
+        default=10.0, description="measured time, after the warm-up, ms"
+    )
+    warmup_ms: Annotated[float, Field(ge=0, le=1e5)] = Field(default=1.0, description="time not measured, ms")
     one_cpu: bool = Field(
         default=False, description="show too what an allocation and a free cost in a task on one CPU, no interrupts"
     )
@@ -85,9 +97,29 @@ class NicRxSpec(WorkloadSpec):
             raise ValueError("recycle is what a page_pool does; it needs api: bulk")
         return self
 
+    @model_validator(mode="after")
+    def _load_is_given_once(self) -> NicRxSpec:
+        given = [name for name in ("gbits", "queue_gbits", "queue_mpps") if getattr(self, name) is not None]
+        if self.arrivals == "recorded":
+            if given or not self.times_us or self.times_us != sorted(self.times_us):
+                raise ValueError("recorded arrivals need times_us, ascending, and no other load")
+        elif len(given) != 1 or self.times_us:
+            raise ValueError("give the load once: gbits, queue_gbits or queue_mpps, or recorded arrivals with times_us")
+        if self.arrivals == "bursty":
+            check_bursts(self.packets_per_ms() * 1000, self.burst_on_us, self.burst_off_us)
+        return self
+
+    def packets_per_ms(self) -> float:
+        """Return packets a millisecond at each queue, on average; 0 for recorded ones."""
+        if self.queue_mpps is not None:
+            return self.queue_mpps * 1000
+        gbits = self.queue_gbits if self.queue_gbits is not None else (self.gbits or 0.0) / self.queues
+        return gbits * 1e6 / (8 * self.packet_bytes)
+
     def pages_needed(self) -> int:
         """Return the most pages a CPU holds at once: its ring, a pool, and what the application has not read."""
-        return 2 * self.ring + (1024 + 128 + 64 if self.api == "bulk" else 0)
+        unread = self.socket if self.freed_by == "task" else 0
+        return 2 * self.ring + unread + (1024 + 128 + 64 if self.api == "bulk" else 0)
 
     def duration_ms(self) -> float:
         """Return warm-up and measured time."""
@@ -109,7 +141,7 @@ class Queue:
         self.nic = nic
         self.index = index
         self.ring = Ring(times, nic.spec.ring)
-        self.mailbox = Mailbox(f"socket {index}")
+        self.mailbox = Mailbox(f"socket {index}", nic.spec.socket)
         self.pages: deque[int] = deque()
         self.pool = PagePool(nic.allocator, nic.k, recycle=nic.spec.recycle) if nic.spec.api == "bulk" else None
 
@@ -150,10 +182,11 @@ class Queue:
             page = self.pages.popleft()
             if nic.spec.freed_by == "softirq":
                 yield from self.free(cpu, page)
-            else:
-                yield self.mailbox.post(page)
+                nic.windows.add("packets", cpu.clock, 1)
+            elif not (yield self.mailbox.post(page)):
+                yield from self.free(cpu, page)
+                nic.windows.add("dropped", cpu.clock, 1)
         yield from self.fill(cpu, count)
-        nic.windows.add("packets", cpu.clock, count)
         return count
 
     def fill(self, cpu: Cpu, count: int) -> Program[None]:
@@ -197,15 +230,20 @@ class NicRx(Workload):
     def prepare(self, machine: Machine, seed: int) -> Sequence[Instrument]:
         """Make the queues, each with its own stream of packets."""
         spec = self.spec
-        packets_per_ms = spec.gbits * 1e6 / (8 * spec.packet_bytes) / spec.queues
-        gap = machine.milliseconds(1) / packets_per_ms
-        on, off = self.cycles_of_us(spec.burst_on_us), self.cycles_of_us(spec.burst_off_us)
         for index in range(spec.queues):
-            times = arrivals(spec.arrivals, gap, stream(seed, 1, index), on, off)
-            queue = Queue(self, index, times)
+            queue = Queue(self, index, self._arrivals(seed, index))
             machine.cpus[index].interrupts.register_softirq(NET_RX, queue.softirq)
             self.queues.append(queue)
         return [self.windows]
+
+    def _arrivals(self, seed: int, index: int) -> Iterator[int]:
+        spec = self.spec
+        if spec.arrivals == "recorded":
+            # After the last one, nothing: a packet at a cycle no run reaches.
+            return chain((self.cycles_of_us(us) for us in spec.times_us), repeat(FOREVER))
+        gap = self.machine.milliseconds(1) / spec.packets_per_ms()
+        on, off = self.cycles_of_us(spec.burst_on_us), self.cycles_of_us(spec.burst_off_us)
+        return arrivals(spec.arrivals, gap, stream(seed, 1, index), on, off)
 
     def program(self, cpu: Cpu) -> Program[None]:
         """On a queue's CPU: fill the ring, arm the interrupt, be idle. On an application's: read and free."""
@@ -221,9 +259,10 @@ class NicRx(Workload):
             page = yield queue.mailbox.receive
             yield self.task_step
             yield from queue.free(cpu, page)
+            self.windows.add("packets", cpu.clock, 1)
 
     def measured(self) -> list[Measured]:
-        """Throughput, drops, and how the CPUs' time was spent, over the measured time."""
+        """Throughput, drops and the lock's shares over the measured time; shares of contexts over the whole run."""
         spec, windows = self.spec, self.windows
         seconds = spec.milliseconds / 1000
         gbit = spec.packet_bytes * 8 / 1e9
@@ -236,7 +275,7 @@ class NicRx(Workload):
         throughput = windows.mean("packets", rate)
         figures = [
             Measured("throughput", throughput[0], "Gbit/s", {}, throughput[1]),
-            Measured("offered", spec.gbits, "Gbit/s"),
+            Measured("offered", spec.packets_per_ms() * 1000 * gbit * spec.queues, "Gbit/s"),
             Measured("dropped", *_with_unit(windows.mean("dropped", rate), "Gbit/s")),
             Measured("spin_share", *_with_unit(windows.mean("waited", 100 / cpu_cycles), "%")),
             Measured("lock_held_share", *_with_unit(windows.mean("held", 100 / windows.length), "%")),
@@ -244,7 +283,7 @@ class NicRx(Workload):
         return figures + self._shares()
 
     def _shares(self) -> list[Measured]:
-        """Return the share of every context in all CPUs' time, and the wait of a packet in its ring."""
+        """Return the share of every context in all CPUs' time, and how long and how many packets wait in rings."""
         total = sum(cpu.clock for cpu in self.machine.cpus)
         steps = self.machine.steps
         shares = []
@@ -259,7 +298,12 @@ class NicRx(Workload):
                 shares.append(Measured(f"{context.label}_share", 100 * cycles / total, "%"))
         taken = sum(queue.ring.taken for queue in self.queues)
         mean_wait = sum(queue.ring.waited for queue in self.queues) / max(taken, 1)
-        return [*shares, Measured("ring_wait", mean_wait / self.machine.milliseconds(1) * 1000, "us")]
+        waiting = sum(queue.ring.area for queue in self.queues) / self.machine.until
+        return [
+            *shares,
+            Measured("ring_wait", mean_wait / self.machine.milliseconds(1) * 1000, "us"),
+            Measured("ring_waiting", waiting, "packets"),
+        ]
 
 
 def _with_unit(figure: tuple[float, float], unit: str) -> tuple[float, str, dict[str, int], float]:

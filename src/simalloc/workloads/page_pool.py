@@ -54,12 +54,12 @@ class PagePool:
             yield from self.allocator.alloc_pages_each(cpu, REFILL, self.cache)
 
     def put(self, cpu: Cpu, page: int) -> Program[None]:
-        """Take a page back: to the cache in softirq, to the ring from a task; what has no room is freed."""
+        """Take a page back: to the cache in softirq, else to the ring; what finds no room is freed."""
         if self.recycle and cpu.context is Context.SOFTIRQ and len(self.cache) < CACHE:
             yield self.k.pool_op
             self.cache.append(page)
             return
-        if self.recycle and cpu.context is not Context.SOFTIRQ and (yield from self._to_ring(page)):
+        if self.recycle and (yield from self._to_ring(page)):
             return
         yield from self.allocator.free_pages(cpu, page)
 
