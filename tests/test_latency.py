@@ -12,8 +12,8 @@ from simalloc.scenario import Scenario, build
 from simalloc.scenario.times import cycles_of
 from simalloc.simulation import run
 from tests.conftest import Bench
+from tests.interrupting import attach, irqsave, masked
 from tests.models import model, run_one
-from tests.test_interrupts import attach, irqsave, masked
 
 KEY = ("irqs_off", "all", "all")
 

@@ -20,7 +20,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class WorkloadSpec(Strict):
+class WorkloadSpec(Strict, ABC):
     """What every workload's description has, and can say of itself before it runs."""
 
     kind: str
@@ -28,9 +28,9 @@ class WorkloadSpec(Strict):
     table_units: ClassVar[tuple[str, ...]] = ("cycles",)
     """Which figures its table shows."""
 
+    @abstractmethod
     def pages_needed(self) -> int:
         """Return the most pages a CPU holds at once."""
-        raise NotImplementedError
 
     def uses_bulk(self) -> bool:
         """Whether the allocator must have a bulk API."""
