@@ -324,6 +324,23 @@ def test_drains_are_the_same_in_lockstep(allocator: str) -> None:
     assert outcome(lockstep=False) == outcome(lockstep=True)
 
 
+@pytest.mark.parametrize("allocator", ALLOCATORS)
+def test_an_nmi_may_not_allocate(allocator: str) -> None:
+    system = model(allocator)
+
+    def handler(cpu: Cpu) -> Program[None]:
+        yield from system.allocator.alloc_pages_each(cpu, 1, [])
+
+    def program(cpu: Cpu) -> Program[None]:
+        page = yield from system.allocator.alloc_pages(cpu)
+        assert page is not None
+        yield Sleep(100_000)
+
+    system.machine.cpus[0].interrupts.attach("nmi", [50_000], handler, nmi=True)
+    with pytest.raises(RuleBroken, match="allocates a page in an NMI"):
+        run_one(system, program)
+
+
 def test_the_bh_variant_asks_twice_and_turns_bottom_halves_off() -> None:
     assert steps_of("bh-disable", hit_and_free) == (
         "alloc_call in_irq_test irqs_disabled_test bh_disable pcp_pop zone_counters bh_enable prep_new_page "

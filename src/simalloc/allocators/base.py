@@ -15,7 +15,7 @@ from simalloc.allocators.steps import KernelSteps
 from simalloc.allocators.strides import Strides
 from simalloc.allocators.view import ZoneView
 from simalloc.hardware import Recency
-from simalloc.machine import Await, Cpu, Machine, Program, RuleBroken, SendIpi, SpinLock, Sync
+from simalloc.machine import Await, Context, Cpu, Machine, Program, RuleBroken, SendIpi, SpinLock, Sync
 from simalloc.memory import MigrateType, Pcp, Zone
 
 DrainBy = Literal["ipi", "worker"]
@@ -54,8 +54,10 @@ class Allocator(ABC):
     ) -> Program[int | None]:
         """Allocate a block of 2**order pages; return its first frame, None if no zone may give one.
 
-        There is no reclaim: below the LOW watermark the slow path tries once more, down to MIN, and gives up.
+        There is no reclaim: below the LOW watermark the slow path tries once more, down to MIN, and gives up. Raises
+        RuleBroken in an NMI.
         """
+        self._not_in_nmi(cpu, "allocates")
         yield self.k.alloc_call
         for zone in self.zones:
             view = self.views[zone][cpu.index]
@@ -74,6 +76,7 @@ class Allocator(ABC):
 
     def free_pages(self, cpu: Cpu, pfn: int, order: int = 0, *, cold: bool = False) -> Program[None]:
         """Drop the last reference to a block and free it to the zone it belongs to."""
+        self._not_in_nmi(cpu, "frees")
         for saw in self.hooks.page_freed:
             saw(cpu, pfn, order)
         yield self.k.put_page
@@ -131,6 +134,11 @@ class Allocator(ABC):
     @abstractmethod
     def free_unref_page(self, cpu: Cpu, zone: Zone, pfn: int, *, cold: bool) -> Program[None]:
         """Free one order-0 page of `zone`, to the pcp lists if this context may use them."""
+
+    @staticmethod
+    def _not_in_nmi(cpu: Cpu, what: str) -> None:
+        if cpu.context is Context.NMI:
+            raise RuleBroken(f"cpu {cpu.index} at cycle {cpu.clock} {what} a page in an NMI, which may not")
 
     # The zone walk
 

@@ -52,7 +52,7 @@ class Strides:
         available = min(wanted, len(pcp.lists[mt]))
         if (
             not available
-            or cpu.interrupts.wants_cpu()
+            or cpu.interrupts.forbid_strides()
             or allocator.views[zone][cpu.index].free_pages - 1 < zone.watermarks.low
         ):
             return []
@@ -72,7 +72,7 @@ class Strides:
         zone = allocator.zone_of(pages[first])
         pcp = zone.pcps[cpu.index]
         below_high = min(len(pages) - first, pcp.high - 1 - pcp.count)
-        if below_high <= 0 or cpu.interrupts.wants_cpu() or (path := self._path("free", cpu)) is None:
+        if below_high <= 0 or cpu.interrupts.forbid_strides() or (path := self._path("free", cpu)) is None:
             return 0
         misses = allocator.k.struct_page_miss
         run = min(below_high, cpu.room() // max(path.cycles + misses[-1].cycles, 1))

@@ -197,9 +197,9 @@ class Interrupts:
 
     # Softirqs
 
-    def wants_cpu(self) -> bool:
-        """Whether work or ksoftirqd waits for a point where the task may be preempted."""
-        return bool(self._work) or self._ksoftirqd_since is not None
+    def forbid_strides(self) -> bool:
+        """Whether work or ksoftirqd waits for a point where the task may be preempted, or this is an NMI."""
+        return bool(self._work) or self._ksoftirqd_since is not None or self.cpu.context is Context.NMI
 
     def _may_run_softirqs(self) -> bool:
         return bool(self._pending) and self._ksoftirqd_since is None and self._is_preemptible_by_softirq()

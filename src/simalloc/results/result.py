@@ -36,8 +36,9 @@ class Result:
     sources: list[str] = field(default_factory=list)
 
     def to_json(self) -> str:
-        """Return the run as JSON: the same bytes for the same scenario and seed."""
-        return json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n"
+        """Return the run as JSON, a row a line: the same bytes for the same scenario and seed."""
+        parts = [f"{json.dumps(key)}: {_json_of(value)}" for key, value in asdict(self).items()]
+        return "{\n " + ",\n ".join(parts) + "\n}\n"
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -70,6 +71,12 @@ class Result:
         for file, text in files.items():
             file.write_text(text, encoding="utf-8")
         return list(files)
+
+
+def _json_of(value: Any) -> str:
+    if isinstance(value, list) and value:
+        return "[\n  " + ",\n  ".join(json.dumps(row, ensure_ascii=False) for row in value) + "\n ]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def load_result(folder: Path) -> Result:
