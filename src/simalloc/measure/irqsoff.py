@@ -7,7 +7,7 @@ What ran inside it, step by step; whom it waited for; and what those did meanwhi
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from simalloc.machine import Cpu, Instrument, SpinLock, Step
 
@@ -62,24 +62,19 @@ class Found(Exception):  # noqa: N818
         self.window = window
 
 
-@dataclass(slots=True)
-class _Past:
-    steps: deque[Ran] = field(default_factory=lambda: deque(maxlen=KEPT))
-
-
 class IrqsOffTracer(Instrument):
     """Raises Found at the end of the first window of more than `limit` cycles."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._past: dict[int, _Past] = {}
+        self._past: dict[int, deque[Ran]] = {}
         self._taken: dict[str, tuple[int, int, str]] = {}
         self._holds: deque[tuple[str, int, int, int, str]] = deque(maxlen=KEPT)
 
     def step(self, cpu: Cpu, step: Step, times: int, start: int) -> None:
         """Remember what ran."""
-        past = self._past.setdefault(cpu.index, _Past())
-        past.steps.append(Ran(start, cpu.clock, step.name, times, cpu.context.label, cpu.site))
+        past = self._past.setdefault(cpu.index, deque(maxlen=KEPT))
+        past.append(Ran(start, cpu.clock, step.name, times, cpu.context.label, cpu.site))
 
     def lock_acquired(self, cpu: Cpu, lock: SpinLock, waited: int, contended: bool) -> None:  # noqa: ARG002
         """Remember who holds the lock since when."""
@@ -102,5 +97,4 @@ class IrqsOffTracer(Instrument):
             raise Found(LongWindow(cpu.index, start, end, waited, held, cpu.site, steps, tuple(holds)))
 
     def _between(self, cpu: int, start: int, end: int) -> tuple[Ran, ...]:
-        past = self._past.get(cpu, _Past())
-        return tuple(ran for ran in past.steps if ran.start >= start and ran.end <= end)
+        return tuple(ran for ran in self._past.get(cpu, ()) if ran.start >= start and ran.end <= end)

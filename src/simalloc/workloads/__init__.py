@@ -32,5 +32,15 @@ WORKLOADS: dict[str, Kind] = {
     ),
 }
 
-__all__ = ["WORKLOADS", "Kind", "Measured", "NicRx", "NicRxSpec", "PageAlloc", "PageAllocSpec", "Strict"]
-__all__ += ["Workload", "WorkloadSpec"]
+__all__ = [
+    "WORKLOADS",
+    "Kind",
+    "Measured",
+    "NicRx",
+    "NicRxSpec",
+    "PageAlloc",
+    "PageAllocSpec",
+    "Strict",
+    "Workload",
+    "WorkloadSpec",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -24,9 +24,6 @@ class WorkloadSpec(Strict, ABC):
     """What every workload's description has, and can say of itself before it runs."""
 
     kind: str
-
-    table_units: ClassVar[tuple[str, ...]] = ("cycles",)
-    """Which figures its table shows."""
 
     @abstractmethod
     def pages_needed(self) -> int:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import chain, repeat
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -43,8 +43,6 @@ class NicRxSpec(WorkloadSpec):
     """Receive queues of a network card, one CPU each."""
 
     kind: Literal["nic-rx"] = Field(description="receive packets by interrupt, softirq and poll, a page each")
-    table_units: ClassVar[tuple[str, ...]] = ("Gbit/s", "%", "cycles", "us")
-
     queues: Annotated[int, Field(ge=1, le=512)] = Field(default=8, description="receive queues; queue i is on CPU i")
     gbits: Load | None = Field(default=None, description="offered load of all queues together, Gbit/s of packet bytes")
     queue_gbits: Load | None = Field(default=None, description="or of each queue, Gbit/s")
