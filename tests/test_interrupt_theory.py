@@ -6,7 +6,7 @@ from math import ceil
 from random import Random
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from simalloc.machine import (
@@ -169,7 +169,9 @@ def random_system(seed: int, cpus: int, *, lockstep: bool, until: int | None) ->
     return end, sums == [end] * cpus, timed, sorted(bench.log), per_cpu
 
 
-@given(st.integers(0, 100_000), st.integers(1, 4), st.sampled_from([None, 3000, 9000]))
+@example(seed=23929, cpus=2, until=3000)  # an interrupt at the very cycle of the end
+@example(seed=1339, cpus=4, until=None)  # a device and an IPI at one cycle
+@given(seed=st.integers(0, 100_000), cpus=st.integers(1, 4), until=st.sampled_from([None, 3000, 9000]))
 @settings(deadline=None, max_examples=60)
 def test_local_clocks_are_lockstep_with_interrupts_on(seed: int, cpus: int, until: int | None) -> None:
     fast = random_system(seed, cpus, lockstep=False, until=until)

@@ -57,7 +57,7 @@ def test_latency_is_recorded() -> None:
     assert seen.seen == [(0, "irq", 62)]
 
 
-def test_two_sources_at_one_cycle_are_served_in_order_of_announcement(bench: Bench) -> None:
+def test_two_sources_at_one_cycle_are_served_in_the_order_they_were_attached(bench: Bench) -> None:
     attach(bench, [30], "first")
     attach(bench, [30], "second")
     assert bench.run(working(bench)) == [(30, "first"), (40, "second"), (120, "step")]
@@ -197,6 +197,20 @@ def test_with_a_duration_they_fill_it(bench: Bench) -> None:
     bench.machine.run([program()], until=1000)
     cycles = {(row.context, row.cycles) for row in ledger(bench.machine) if row.cycles}
     assert cycles == {("task", 10), ("hardirq", 990)}
+
+
+def test_what_would_begin_with_the_end_of_the_run_does_not_happen(bench: Bench) -> None:
+    attach(bench, [200])
+
+    def program() -> Program[None]:
+        yield bench.work
+        bench.note(0, "one")
+        yield bench.work
+        bench.note(0, "two")
+
+    bench.machine.run([program()], until=200)
+    assert bench.log == [(100, "one")]
+    assert [row.count for row in ledger(bench.machine) if row.step == "work"] == [2]
 
 
 def test_time_up_ends_what_waits_for_a_lock(two: Bench) -> None:

@@ -177,11 +177,12 @@ class Cpu:
                     end = min(end, machine.now + machine.lookahead)
                 left -= end - self.clock
                 self.clock = end
-                if left and end >= machine.until:
+                if end >= machine.until:
                     raise TimeUp
                 if machine.lockstep or (left and end < due):
                     yield from self.sync()
         except TimeUp:
+            # A step that ends with the run counts in full; what would come after it does not happen.
             if left < total:
                 self._cut_short(context, step, total - left)
             raise
@@ -202,7 +203,7 @@ class Cpu:
         if machine.lockstep or machine.hooks.step:
             self.horizon = -1
             return
-        self.horizon = min(machine.until, self.interrupts.next_due())
+        self.horizon = min(machine.until - 1, self.interrupts.next_due())
         if machine.lookahead is not None:
             self.horizon = min(self.horizon, machine.now + machine.lookahead)
 

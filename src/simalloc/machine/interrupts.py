@@ -8,7 +8,7 @@ restarted up to the kernel's limits, and are then left to ksoftirqd.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
@@ -37,14 +37,24 @@ STORM = 1_000_000
 
 Handler = Callable[["Cpu"], "Program[None]"]
 
+Place = tuple[int, int, int]
+"""Where an arrival stands among those of its cycle: kind of origin, number of the origin, count."""
+
 
 class Irq:
-    """One arrival: its cycle, a name, what its handler does, and where its successor comes from."""
+    """One arrival: its cycle, a name, what its handler does, and where its successor comes from.
 
-    __slots__ = ("handler", "name", "time", "times")
+    `place` orders arrivals of one cycle: sources as they were attached, then what the CPU announced to itself, then
+    IPIs by sender. Not the order of announcement, which would depend on how far local clocks ran ahead.
+    """
 
-    def __init__(self, time: int, name: str, handler: Handler, times: Iterator[int] | None = None) -> None:
+    __slots__ = ("handler", "name", "place", "time", "times")
+
+    def __init__(
+        self, time: int, place: Place, name: str, handler: Handler, times: Iterator[int] | None = None
+    ) -> None:
         self.time = time
+        self.place = place
         self.name = name
         self.handler = handler
         self.times = times
@@ -61,9 +71,10 @@ class Interrupts:
         self.waiting = False
         self.taken = 0
         self.ksoftirqd_runs = 0
-        self._irqs: list[tuple[int, int, Irq]] = []
-        self._nmis: list[tuple[int, int, Irq]] = []
-        self._order = 0
+        self._irqs: list[tuple[int, Place, Irq]] = []
+        self._nmis: list[tuple[int, Place, Irq]] = []
+        self._sources = 0
+        self._announced: Counter[int] = Counter()
         self._softirqs: dict[int, Handler] = {}
         self._pending: set[int] = set()
         self._ksoftirqd_since: int | None = None
@@ -79,17 +90,19 @@ class Interrupts:
         """Let interrupts `name` arrive at `times` (cycles, ascending), each running `handler` in hardirq context."""
         iterator = iter(times)
         first = next(iterator, None)
+        self._sources += 1
         if first is not None:
-            self._push(Irq(first, name, handler, iterator), nmi=nmi)
+            self._push(Irq(first, (0, self._sources, 0), name, handler, iterator), nmi=nmi)
 
-    def raise_at(self, time: int, name: str, handler: Handler) -> None:
-        """Let one interrupt arrive at cycle `time`, not before now."""
-        self._push(Irq(time, name, handler), nmi=False)
+    def raise_at(self, time: int, name: str, handler: Handler, sender: Cpu | None = None) -> None:
+        """Let one interrupt arrive at cycle `time`, not before now; from another CPU if `sender` is given."""
+        origin = -1 if sender is None else sender.index
+        self._announced[origin] += 1
+        place = (1 if sender is None else 2, origin, self._announced[origin])
+        self._push(Irq(time, place, name, handler), nmi=False)
 
     def _push(self, irq: Irq, *, nmi: bool) -> None:
-        # Two at one cycle are taken in the order in which they were announced.
-        self._order += 1
-        heappush(self._nmis if nmi else self._irqs, (irq.time, self._order, irq))
+        heappush(self._nmis if nmi else self._irqs, (irq.time, irq.place, irq))
         self.waiting = True
         self.cpu.set_horizon()
 
@@ -140,11 +153,11 @@ class Interrupts:
 
     # Hardirqs and NMIs
 
-    def _next(self, queue: list[tuple[int, int, Irq]], *, nmi: bool) -> Irq:
+    def _next(self, queue: list[tuple[int, Place, Irq]], *, nmi: bool) -> Irq:
         _, _, irq = heappop(queue)
         following = next(irq.times, None) if irq.times is not None else None
         if following is not None:
-            self._push(Irq(following, irq.name, irq.handler, irq.times), nmi=nmi)
+            self._push(Irq(following, irq.place, irq.name, irq.handler, irq.times), nmi=nmi)
         self.taken += 1
         return irq
 

@@ -30,7 +30,7 @@ class SendIpi:
             raise RuntimeError("a machine on which IPIs are sent must expect them: call expect_ipis first")
         yield from cpu.charge(machine.send_ipi_step)
         yield from cpu.sync()
-        self.target.interrupts.raise_at(cpu.clock + machine.lookahead, self.name, self.handler)
+        self.target.interrupts.raise_at(cpu.clock + machine.lookahead, self.name, self.handler, cpu)
         self.target.poke()
 
 
