@@ -99,6 +99,11 @@ class Allocator(ABC):
         """Free order-0 pages one after the other (`free_hot_cold_page_list`: no gain per page in this era)."""
         yield from self.free_pages_each(cpu, pages)
 
+    @staticmethod
+    def _not_in_nmi(cpu: Cpu, what: str) -> None:
+        if cpu.context is Context.NMI:
+            raise RuleBroken(f"cpu {cpu.index} at cycle {cpu.clock} {what} a page in an NMI, which may not")
+
     # The same, many times over: runs of pcp hits in one stride
 
     def alloc_pages_each(
@@ -134,11 +139,6 @@ class Allocator(ABC):
     @abstractmethod
     def free_unref_page(self, cpu: Cpu, zone: Zone, pfn: int, *, cold: bool) -> Program[None]:
         """Free one order-0 page of `zone`, to the pcp lists if this context may use them."""
-
-    @staticmethod
-    def _not_in_nmi(cpu: Cpu, what: str) -> None:
-        if cpu.context is Context.NMI:
-            raise RuleBroken(f"cpu {cpu.index} at cycle {cpu.clock} {what} a page in an NMI, which may not")
 
     # The zone walk
 
@@ -216,7 +216,6 @@ class Allocator(ABC):
         lock = self.zone_lock[zone]
         cpu.site = "free_pcppages_bulk"
         yield lock.acquire
-        self.must_have(cpu, pcp.count, count)
         self.must_have(cpu, pcp.count, count)
         yield from self._insert(cpu, zone, pcp.take_for_drain(count), 0)
         yield lock.release

@@ -69,7 +69,6 @@ class Interrupts:
     def __init__(self, cpu: Cpu) -> None:
         self.cpu = cpu
         self.waiting = False
-        self.taken = 0
         self.ksoftirqd_runs = 0
         self._irqs: list[tuple[int, Place, Irq]] = []
         self._nmis: list[tuple[int, Place, Irq]] = []
@@ -153,20 +152,21 @@ class Interrupts:
 
     # Hardirqs and NMIs
 
-    def _next(self, queue: list[tuple[int, Place, Irq]], *, nmi: bool) -> Irq:
+    def _take(self, queue: list[tuple[int, Place, Irq]], *, nmi: bool) -> Irq:
+        """Take the first arrival off its queue, put its successor in, and tell observers."""
+        cpu = self.cpu
         _, _, irq = heappop(queue)
         following = next(irq.times, None) if irq.times is not None else None
         if following is not None:
             self._push(Irq(following, irq.place, irq.name, irq.handler, irq.times), nmi=nmi)
-        self.taken += 1
+        self._watch_for_a_storm(irq)
+        for saw in cpu.machine.hooks.irq_taken:
+            saw(cpu, irq.name, cpu.clock - irq.time)
         return irq
 
     def _hardirq(self) -> Events[None]:
         cpu, machine = self.cpu, self.cpu.machine
-        irq = self._next(self._irqs, nmi=False)
-        self._watch_for_a_storm(irq)
-        for saw in machine.hooks.irq_taken:
-            saw(cpu, irq.name, cpu.clock - irq.time)
+        irq = self._take(self._irqs, nmi=False)
         site, previous = cpu.site, cpu.switch(Context.HARDIRQ)
         cpu.site = irq.name
         yield from cpu.charge(machine.hardirq_entry)
@@ -182,10 +182,7 @@ class Interrupts:
 
     def _nmi(self) -> Events[None]:
         cpu, machine = self.cpu, self.cpu.machine
-        irq = self._next(self._nmis, nmi=True)
-        self._watch_for_a_storm(irq)
-        for saw in machine.hooks.irq_taken:
-            saw(cpu, irq.name, cpu.clock - irq.time)
+        irq = self._take(self._nmis, nmi=True)
         site, previous = cpu.site, cpu.context
         cpu.site = irq.name
         # Not through `switch`: an NMI neither masks nor unmasks what it interrupts.

@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 
 from simalloc.allocators import Allocator, KernelSteps
 from simalloc.machine import FOREVER, Activity, Context, Cpu, Instrument, Machine, Mailbox, Program
+from simalloc.measure import ledger
 from simalloc.workloads.arrivals import BurstUs, Pattern, arrivals, check_bursts, stream
 from simalloc.workloads.base import Measured, Workload, WorkloadSpec
 from simalloc.workloads.page_pool import PagePool
@@ -270,30 +271,31 @@ class NicRx(Workload):
                 windows.add("dropped", time, 1)
         cpu_cycles = windows.length * len(self.machine.cpus)
         rate = gbit / seconds * WINDOWS
-        throughput = windows.mean("packets", rate)
         figures = [
-            Measured("throughput", throughput[0], "Gbit/s", {}, throughput[1]),
+            self._figure("throughput", "packets", rate, "Gbit/s"),
             Measured("offered", spec.packets_per_ms() * 1000 * gbit * spec.queues, "Gbit/s"),
-            Measured("dropped", *_with_unit(windows.mean("dropped", rate), "Gbit/s")),
-            Measured("spin_share", *_with_unit(windows.mean("waited", 100 / cpu_cycles), "%")),
-            Measured("lock_held_share", *_with_unit(windows.mean("held", 100 / windows.length), "%")),
+            self._figure("dropped", "dropped", rate, "Gbit/s"),
+            self._figure("spin_share", "waited", 100 / cpu_cycles, "%"),
+            self._figure("lock_held_share", "held", 100 / windows.length, "%"),
         ]
         return figures + self._shares()
 
+    def _figure(self, metric: str, counted: str, factor: float, unit: str) -> Measured:
+        value, half_width = self.windows.mean(counted, factor)
+        return Measured(metric, value, unit, ci95=half_width)
+
     def _shares(self) -> list[Measured]:
         """Return the share of every context in all CPUs' time, and how long and how many packets wait in rings."""
-        total = sum(cpu.clock for cpu in self.machine.cpus)
-        steps = self.machine.steps
-        shares = []
-        for context in Context:
-            cycles = sum(
-                count * steps[index].cycles
-                for cpu in self.machine.cpus
-                for index, count in enumerate(cpu.tallies[context])
+        rows = ledger(self.machine)
+        total = sum(row.cycles for row in rows)
+        shares = [
+            Measured(
+                f"{context.label}_share",
+                100 * sum(row.cycles for row in rows if row.context == context.label) / total,
+                "%",
             )
-            cycles += sum(part for cpu in self.machine.cpus for where, _, part in cpu.unfinished if where is context)
-            if context is not Context.NMI:
-                shares.append(Measured(f"{context.label}_share", 100 * cycles / total, "%"))
+            for context in (Context.IDLE, Context.TASK, Context.SOFTIRQ, Context.HARDIRQ)
+        ]
         taken = sum(queue.ring.taken for queue in self.queues)
         mean_wait = sum(queue.ring.waited for queue in self.queues) / max(taken, 1)
         waiting = sum(queue.ring.area for queue in self.queues) / self.machine.until
@@ -302,8 +304,3 @@ class NicRx(Workload):
             Measured("ring_wait", mean_wait / self.machine.milliseconds(1) * 1000, "us"),
             Measured("ring_waiting", waiting, "packets"),
         ]
-
-
-def _with_unit(figure: tuple[float, float], unit: str) -> tuple[float, str, dict[str, int], float]:
-    value, half_width = figure
-    return value, unit, {}, half_width
