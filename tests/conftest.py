@@ -4,26 +4,35 @@ from collections.abc import Callable
 
 import pytest
 
-from simalloc.machine import Activity, Effect, Machine, Program, SpinLock, Step
+from simalloc.machine import LOCK_KINDS, Activity, Effect, Machine, Program, SpinLock, Step, Topology, Uniform
 
 
 class Bench:
     """A machine with a lock and a few steps of round costs, and a log that programs write (cycle, what) to."""
 
-    def __init__(self, cpus: int = 1, *, lockstep: bool = False, shuffle_ties: int | None = None) -> None:
-        self.machine = Machine(cpus, lockstep=lockstep, shuffle_ties=shuffle_ties)
+    def __init__(
+        self,
+        cpus: int = 1,
+        *,
+        lockstep: bool = False,
+        shuffle_ties: int | None = None,
+        topology: Topology | None = None,
+    ) -> None:
+        topology = topology or Uniform(30)
+        self.machine = Machine(cpus, lockstep=lockstep, shuffle_ties=shuffle_ties, topology=topology)
         define = self.machine.steps.define
         self.work = define("work", Activity.WORK, 100)
         self.nothing = define("nothing", Activity.WORK, 0)
         self.irq_off = define("irq off", Activity.MASK, 7, Effect.IRQ_OFF)
         self.irq_on = define("irq on", Activity.MASK, 5, Effect.IRQ_ON)
-        self.lock = SpinLock(
-            "lock",
-            define("take", Activity.LOCK, 10),
-            define("give", Activity.LOCK, 20),
-            define("transfer", Activity.TRANSFER, 30),
-        )
+        self.lock = self.new_lock("qspinlock")
         self.log: list[tuple[int, str]] = []
+
+    def new_lock(self, kind: str, lines: int = 0, seed: int = 0) -> SpinLock:
+        take, give = (
+            self.machine.steps.define(name, Activity.LOCK, cycles) for name, cycles in (("take", 10), ("give", 20))
+        )
+        return SpinLock(self.machine, "lock", take, give, lines=lines, kind=LOCK_KINDS[kind], seed=seed)
 
     def lasting(self, cycles: int) -> Step:
         return self.machine.steps.define(f"{cycles} cycles", Activity.WORK, cycles)

@@ -119,7 +119,7 @@ def test_a_deadlock_is_named(bench: Bench) -> None:
 
 
 def test_a_cross_deadlock_is_named(two: Bench) -> None:
-    other = SpinLock("other", two.work, two.work, two.work)
+    other = SpinLock(two.machine, "other", two.work, two.work)
 
     def program(first: SpinLock, second: SpinLock) -> Program[None]:
         yield first.acquire

@@ -106,7 +106,7 @@ def random_system(seed: int, cpus: int, *, lockstep: bool, until: int | None) ->
     bh_off, bh_on = define("bh off", Activity.MASK, 3, Effect.BH_OFF), define("bh on", Activity.MASK, 4, Effect.BH_ON)
     off, on = bench.irq_off, bench.irq_on
     ipi = handler(bench, "ipi", 0)
-    irq_lock = SpinLock("irq lock", steps[2], steps[1], steps[2])
+    irq_lock = SpinLock(machine, "irq lock", steps[2], steps[1])
 
     def locked(lock: SpinLock, random: Random, *, save: bool) -> Program[None]:
         if save:

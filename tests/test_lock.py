@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simalloc.machine import Activity, Instrument, Machine, Program, RuleBroken, SpinLock
+from simalloc.machine import Activity, Instrument, Machine, Program, RuleBroken, SpinLock, Uniform
 from simalloc.measure import LockStat, ledger
 from tests.conftest import Bench
 
@@ -78,9 +78,9 @@ def test_releasing_a_lock_that_is_not_held_breaks_a_rule(bench: Bench) -> None:
 
 def test_lock_stat_has_the_columns_of_proc_lock_stat() -> None:
     stat = LockStat()
-    machine = Machine(2, instruments=[stat])
-    take, give, move = (machine.steps.define(name, Activity.LOCK, 10) for name in ("take", "give", "move"))
-    lock = SpinLock("zone->lock", take, give, move)
+    machine = Machine(2, instruments=[stat], topology=Uniform(10))
+    take, give = (machine.steps.define(name, Activity.LOCK, 10) for name in ("take", "give"))
+    lock = SpinLock(machine, "zone->lock", take, give)
     inside = machine.steps.define("inside", Activity.WORK, 100)
 
     def program() -> Program[None]:
@@ -91,8 +91,8 @@ def test_lock_stat_has_the_columns_of_proc_lock_stat() -> None:
     machine.run([program(), program()])
     entry = stat.classes["zone->lock"]
     assert (entry.acquisitions, entry.contentions, entry.con_bounces, entry.acq_bounces) == (2, 1, 1, 1)
-    assert (entry.waittime_total, entry.waittime_max) == (110, 110)
-    assert (entry.holdtime_total, entry.holdtime_max) == (110 + 120, 120)
+    assert (entry.wait.total, entry.wait.max) == (120, 120)
+    assert (entry.hold.total, entry.hold.max) == (110 + 110, 110)
 
 
 def test_only_the_hooks_that_an_instrument_overrides_are_called() -> None:

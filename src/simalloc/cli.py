@@ -249,8 +249,8 @@ def _progress(text: str) -> None:
 def _explain_windows(scenario: Scenario, time: str) -> None:
     """Print, for each case, the first window with interrupts off that is longer than `time`."""
     from simalloc.explain import first_long_window, window_text  # noqa: PLC0415
+    from simalloc.hardware.times import cycles_of  # noqa: PLC0415
     from simalloc.scenario import ScenarioError  # noqa: PLC0415
-    from simalloc.scenario.times import cycles_of  # noqa: PLC0415
 
     ghz = scenario.machine.cost_model().clock_ghz
     try:
@@ -267,17 +267,20 @@ def _explain_windows(scenario: Scenario, time: str) -> None:
 
 
 def _print_result(about: str, result: Result) -> None:
-    from simalloc.results import comparison_table, error_lines, latency_table, metric_table  # noqa: PLC0415
+    from simalloc.results import comparison_table, error_lines, latency_table, metric_table, sweep_table  # noqa: PLC0415
 
     clock = result.clock
     typer.echo(f"{result.scenario}: {about}" if about else result.scenario)
     typer.echo(f"machine {clock['preset']}, {clock['unit']} at {clock['ghz']:g} GHz, seed {result.seed}\n")
     swept = any(row["metric"] == "alloc" for row in result.rows)
-    typer.echo(comparison_table(result) if swept else metric_table(result))
+    if result.swept:
+        typer.echo(sweep_table(result))
+    else:
+        typer.echo(comparison_table(result) if swept else metric_table(result))
     latencies = latency_table(result)
     if latencies:
         typer.echo(latencies)
-    errors = error_lines(result) if swept else []
+    errors = error_lines(result) if swept or result.swept else []
     if errors:
         typer.echo("\n" + "\n".join(errors))
     for source in result.sources if any("published" in row for row in result.rows) else ():
@@ -304,6 +307,7 @@ def _make_folder(out: Path) -> None:
 def _listing(kind: Kind) -> dict[str, str]:
     from simalloc.allocators import VERSIONS  # noqa: PLC0415
     from simalloc.hardware import preset, presets  # noqa: PLC0415
+    from simalloc.machine import LOCK_KINDS  # noqa: PLC0415
     from simalloc.scenario import load, shipped  # noqa: PLC0415
     from simalloc.workloads import WORKLOADS  # noqa: PLC0415
 
@@ -315,7 +319,7 @@ def _listing(kind: Kind) -> dict[str, str]:
         case Kind.MACHINES:
             return {name: preset(name).about for name in presets()}
         case Kind.LOCKS:
-            return {"fifo": "granted in order of arrival; a line transfer when the holder changes CPU"}
+            return {name: kind.about for name, kind in LOCK_KINDS.items()}
         case Kind.SCENARIOS:
             return {name: load(str(file)).about for name, file in shipped().items()}
 

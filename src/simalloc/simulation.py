@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from multiprocessing import Pool
 from pathlib import Path
+from statistics import fmean
+
+import numpy as np
 
 from simalloc.allocators import Allocator, KernelSteps
 from simalloc.machine import Activity, Cpu, Instrument, Machine, Program
 from simalloc.measure import Latency, LockStat, PageChecker, Sections, ledger
 from simalloc.memory import MigrateType, Zone, pages_of
+from simalloc.memory.buddy import TOP_PAGES
 from simalloc.memory.initial import fragment, warm
+from simalloc.memory.zone import FIRST_FRAME
 from simalloc.results import Published, PublishedError, Result, Row, read_published
-from simalloc.scenario import Case, InterruptSpec, Scenario, ScenarioError
+from simalloc.scenario import Case, InterruptSpec, ReplicationsSpec, Scenario, ScenarioError
 from simalloc.workloads import WORKLOADS, Measured, Workload, WorkloadSpec
 from simalloc.workloads.arrivals import arrivals, stream
+from simalloc.workloads.windows import half_interval
 
 Progress = Callable[[str], None]
+
+AUTO_REPLICATIONS = 5
 
 
 @dataclass
@@ -28,9 +36,14 @@ class Model:
     """The parts of one simulated system, put together and ready to run."""
 
     machine: Machine
-    zone: Zone
+    zones: list[Zone]
     steps: KernelSteps
     allocator: Allocator
+
+    @property
+    def zone(self) -> Zone:
+        """The first zone."""
+        return self.zones[0]
 
 
 @dataclass
@@ -38,6 +51,7 @@ class CaseResult:
     """What one case of a scenario gave, as plain data that crosses process borders."""
 
     label: str
+    parameters: Row
     measured: list[Measured]
     ledger: list[Row]
     locks: list[Row]
@@ -45,7 +59,7 @@ class CaseResult:
 
 
 def build_model(scenario: Scenario, case: Case, instruments: Sequence[Instrument] = ()) -> Model:
-    """Put together the machine, the zone in its initial state, the allocator and the sources of interrupts."""
+    """Put together the machine, the zones in their initial state, the allocator and the sources of interrupts."""
     costs = case.machine.cost_model()
     machine = Machine(
         case.machine.cpus,
@@ -53,20 +67,32 @@ def build_model(scenario: Scenario, case: Case, instruments: Sequence[Instrument
         lockstep=scenario.lockstep,
         shuffle_ties=scenario.seed if scenario.tie_order == "shuffled" else None,
         instruments=instruments,
+        topology=costs.topology(case.machine.cpus),
     )
-    steps = KernelSteps(machine, costs)
-    zone = Zone("Normal", pages_of(case.memory.zone), case.machine.cpus, case.sizes)
-    if case.memory.initial == "warmed":
-        warm(zone, MigrateType.UNMOVABLE)
-    elif case.memory.initial == "fragmented":
-        span = min(pages_of(case.memory.span), zone.pages)
-        fragment(zone, span, case.memory.free_share, MigrateType.UNMOVABLE, stream(scenario.seed, 0))
-    allocator = case.version.allocator(machine, [zone], steps)
+    steps = KernelSteps(machine, costs, lock_kind=case.machine.lock, seed=scenario.seed)
+    zones = list(_zones(scenario, case))
+    allocator = case.version.allocator(machine, zones, steps, case.machine.shared_lines.switches())
     if case.memory.drain_on_failure:
         allocator.expect_drains()
     for index, source in enumerate(scenario.interrupts):
         attach(machine, source, index, scenario.seed)
-    return Model(machine, zone, steps, allocator)
+    return Model(machine, zones, steps, allocator)
+
+
+def _zones(scenario: Scenario, case: Case) -> Iterator[Zone]:
+    """Make the zones of every node in use, in their initial state."""
+    memory, start = case.memory, FIRST_FRAME
+    pages = pages_of(memory.zone)
+    for node in case.nodes():
+        for number in range(memory.zones_per_node):
+            zone = Zone(f"Normal {node}.{number}", pages, case.machine.cpus, case.sizes, start, node)
+            if memory.initial == "warmed":
+                warm(zone, MigrateType.UNMOVABLE)
+            elif memory.initial == "fragmented":
+                span = min(pages_of(memory.span), pages)
+                fragment(zone, span, memory.free_share, MigrateType.UNMOVABLE, stream(scenario.seed, 0))
+            yield zone
+            start += -(-pages // TOP_PAGES) * TOP_PAGES
 
 
 def attach(machine: Machine, source: InterruptSpec, index: int, seed: int) -> None:
@@ -110,15 +136,17 @@ def run_case(scenario: Scenario, index: int) -> CaseResult:
     if scenario.latency:
         watched.append(latency)
     model = build_model(scenario, case, watched)
-    usable = model.zone.free_pages + model.zone.parked_pages()
+    usable = [zone.free_pages + zone.parked_pages() for zone in model.zones]
     workload = run_workload(scenario, model, case.workload)
     if scenario.check:
-        checker.check_none_lost(model.zone, usable, cut_short=case.workload.duration_ms() is not None)
+        for zone, pages in zip(model.zones, usable, strict=True):
+            checker.check_none_lost(zone, pages, cut_short=case.workload.duration_ms() is not None)
     return CaseResult(
         case.label,
+        dict(case.parameters),
         workload.measured() + _beside(scenario, case),
         [asdict(row) for row in ledger(model.machine)],
-        [asdict(entry) for entry in lock_stat.classes.values()],
+        [entry.row() for entry in lock_stat.classes.values()],
         list(latency.rows()),
     )
 
@@ -138,7 +166,8 @@ class Stopped(Exception):  # noqa: N818
     """The user stopped the run; `result` has the cases that had finished."""
 
     def __init__(self, result: Result) -> None:
-        super().__init__(f"stopped; {len({row['label'] for row in result.rows})} of {len(result.cases)} cases finished")
+        done = {(row["label"], *(row.get(name) for name in result.swept)) for row in result.rows}
+        super().__init__(f"stopped; {len(done)} of {result.planned} cases finished")
         self.result = result
 
 
@@ -149,20 +178,91 @@ def run(scenario: Scenario, *, jobs: int = 1, folder: Path | None = None, progre
     Raises ScenarioError for a table that cannot be read, and Stopped, with what has finished, on Ctrl-C.
     """
     published = _published(scenario, folder)
-    task = partial(run_case, scenario)
-    indices = range(len(scenario.cases))
     result = _empty_result(scenario, published)
+    first: dict[tuple[object, ...], list[CaseResult]] = {}
     try:
-        if jobs > 1 and len(indices) > 1:
-            with Pool(min(jobs, len(indices)), _leave_interrupts_to_the_parent) as pool:
-                for found in pool.imap(task, indices):
-                    _add(result, scenario, found, published, progress)
-        else:
-            for found in map(task, indices):
-                _add(result, scenario, found, published, progress)
+        with _Workers(jobs) as workers:
+            for index, runs in _replicated(scenario, workers):
+                case = scenario.cases[index]
+                baseline = first.setdefault(tuple(case.parameters.items()), runs)
+                _add(result, case, runs, baseline, published)
+                if progress:
+                    progress(_name(case))
     except KeyboardInterrupt:
         raise Stopped(result) from None
     return result
+
+
+def _name(case: Case) -> str:
+    return ", ".join([case.label, *(f"{name} {value}" for name, value in case.parameters.items())])
+
+
+def _replicated(scenario: Scenario, workers: _Workers) -> Iterator[tuple[int, list[CaseResult]]]:
+    """Give each case's number with its replications, in order.
+
+    How many there are hangs on the figures alone: with an interval to reach, rounds as large as the first follow until
+    it is reached.
+    """
+    wanted = [_wanted(scenario, case) for case in scenario.cases]
+    tasks = [(index, replication) for index, (number, _) in enumerate(wanted) for replication in range(number)]
+    found = workers.imap(partial(_run_replication, scenario), tasks)
+    for index, (number, until) in enumerate(wanted):
+        runs = [next(found) for _ in range(number)]
+        while until and len(runs) < until.at_most and not _known(scenario.cases[index], runs, until.within):
+            more = range(len(runs), min(len(runs) + number, until.at_most))
+            runs += workers.imap(partial(_run_replication, scenario), [(index, each) for each in more])
+        yield index, runs
+
+
+def _wanted(scenario: Scenario, case: Case) -> tuple[int, ReplicationsSpec | None]:
+    asked = scenario.replications
+    if isinstance(asked, ReplicationsSpec):
+        return asked.at_least, asked
+    if asked == "auto":
+        return (1 if case.interval_is_the_workloads() else AUTO_REPLICATIONS), None
+    return asked, None
+
+
+def _known(case: Case, runs: Sequence[CaseResult], within: float) -> bool:
+    """Whether the 95 % interval of each of the workload's main figures is within so many % of it."""
+    names = case.workload.main_figures()
+    for place, figure in enumerate(runs[0].measured):
+        values = [each.measured[place].value for each in runs]
+        if figure.metric in names and 100 * half_interval(values) > within * abs(fmean(values)):
+            return False
+    return True
+
+
+def _run_replication(scenario: Scenario, task: tuple[int, int]) -> CaseResult:
+    """Simulate a case with the random numbers of one replication; those of the first are the scenario's own."""
+    index, replication = task
+    if replication:
+        seed = int(np.random.SeedSequence(scenario.seed, spawn_key=(replication,)).generate_state(1)[0])
+        scenario = scenario.model_copy(update={"seed": seed})
+    return run_case(scenario, index)
+
+
+class _Workers:
+    """Processes to run cases in, or none; with the same results in the same order."""
+
+    def __init__(self, jobs: int) -> None:
+        self._pool = Pool(jobs, _leave_interrupts_to_the_parent) if jobs > 1 else None
+
+    def imap(
+        self, task: Callable[[tuple[int, int]], CaseResult], over: Sequence[tuple[int, int]]
+    ) -> Iterator[CaseResult]:
+        """Run the task over each of `over`, and give results in order as they come."""
+        if self._pool is None or len(over) < 2:
+            return map(task, over)
+        return self._pool.imap(task, over)
+
+    def __enter__(self) -> _Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.terminate()
+            self._pool.join()
 
 
 def _leave_interrupts_to_the_parent() -> None:
@@ -194,33 +294,64 @@ def _empty_result(scenario: Scenario, published: Published | None) -> Result:
                 "batch": case.sizes.batch,
                 "high": case.sizes.high,
             }
-            for case in scenario.cases
-        ],
+            for case in {case.label: case for case in reversed(scenario.cases)}.values()
+        ][::-1],
+        swept=[key.split(".")[-1] for key in scenario.sweep],
+        planned=len(scenario.cases),
         sources=list(published.sources) if published else [],
     )
 
 
 def _add(
-    result: Result, scenario: Scenario, found: CaseResult, published: Published | None, progress: Progress | None
+    result: Result,
+    case: Case,
+    runs: Sequence[CaseResult],
+    baseline: Sequence[CaseResult],
+    published: Published | None,
 ) -> None:
-    allocator = next(case.version.name for case in scenario.cases if case.label == found.label)
-    for figure in found.measured:
+    """Add a case's figures: means over its replications, with intervals; and its difference from the first label's.
+
+    Ledger, lock statistics and latencies are the first replication's.
+    """
+    found, allocator = runs[0], case.version.name
+    swept = dict(case.parameters)
+    pairs = {_key(figure): place for place, figure in enumerate(baseline[0].measured)}
+    for place, figure in enumerate(found.measured):
+        values = [each.measured[place].value for each in runs]
+        parameters = swept | dict(figure.parameters)
         row = {
             "label": found.label,
             "allocator": allocator,
-            **figure.parameters,
+            **parameters,
             "metric": figure.metric,
-            "value": figure.value,
+            "value": fmean(values) if len(values) > 1 else figure.value,
             "unit": figure.unit,
         }
-        if figure.ci95 is not None:
+        if len(values) > 1:
+            row |= {"ci95": half_interval(values), "replications": len(values)}
+        elif figure.ci95 is not None:
             row["ci95"] = figure.ci95
-        beside = published.get(found.label, figure.metric, figure.parameters) if published else None
+        base = pairs.get(_key(figure))
+        if baseline is not runs and base is not None and len(values) > 1 and len(baseline) > 1:
+            row |= _paired(values, [each.measured[base].value for each in baseline])
+        beside = published.get(found.label, figure.metric, parameters) if published else None
         if beside is not None:
             row["published"] = beside
         result.rows.append(row)
-    result.ledger += [{"label": found.label, **row} for row in found.ledger]
-    result.locks += [{"label": found.label, "allocator": allocator, "unit": "cycles", **row} for row in found.locks]
-    result.latency += [{"label": found.label, "allocator": allocator, **row} for row in found.latency]
-    if progress:
-        progress(found.label)
+    head = {"label": found.label, **swept}
+    result.ledger += [head | row for row in found.ledger]
+    result.locks += [{**head, "allocator": allocator, "unit": "cycles", **row} for row in found.locks]
+    result.latency += [{**head, "allocator": allocator, **row} for row in found.latency]
+
+
+def _key(figure: Measured) -> tuple[object, ...]:
+    return figure.metric, *figure.parameters.items()
+
+
+def _paired(values: Sequence[float], base: Sequence[float]) -> Row:
+    """Return the mean difference from the baseline under the same random numbers, in %, and half its 95 % interval."""
+    pairs = [(value, other) for value, other in zip(values, base, strict=False) if other]
+    if len(pairs) < 2:
+        return {}
+    changes = [100 * (value / other - 1) for value, other in pairs]
+    return {"change": fmean(changes), "change_ci95": half_interval(changes)}

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
+from simalloc.allocators.shared_lines import LineSwitches, SharedLines
 from simalloc.allocators.steps import KernelSteps
 from simalloc.allocators.strides import Strides
 from simalloc.allocators.view import ZoneView
@@ -23,7 +24,7 @@ DrainBy = Literal["ipi", "worker"]
 
 
 class Allocator(ABC):
-    """A page allocator over `zones`, preferred first.
+    """A page allocator over `zones`; each CPU prefers those of its own node, then the nearest, in the order given.
 
     Subclasses protect the pcp lists: Linux v4.10 (ea57485af8f4) where nothing else is said.
     """
@@ -32,14 +33,22 @@ class Allocator(ABC):
     """Whether there is a bulk API; without one `alloc_pages_bulk` may not be called."""
 
     def __init__(
-        self, machine: Machine, zones: Sequence[Zone], steps: KernelSteps, *, drain_by: DrainBy = "worker"
+        self,
+        machine: Machine,
+        zones: Sequence[Zone],
+        steps: KernelSteps,
+        *,
+        drain_by: DrainBy = "worker",
+        lines: LineSwitches = LineSwitches(),  # noqa: B008 - frozen
     ) -> None:
         self.machine = machine
         self.hooks = machine.hooks
         self.zones = list(zones)
+        self.zonelists = [zonelist(machine, zones, cpu) for cpu in machine.cpus]
         self.k = steps
-        lines = round(steps.costs["zone_lines"])
-        self.zone_lock: dict[Zone, SpinLock] = {zone: steps.lock("zone->lock", lines) for zone in zones}
+        self.lines = SharedLines(machine, steps, lines)
+        moving = round(steps.costs["zone_lines"]) if lines.zone else 0
+        self.zone_lock: dict[Zone, SpinLock] = {zone: steps.lock("zone->lock", moving) for zone in zones}
         self.views: dict[Zone, list[ZoneView]] = {zone: [ZoneView(zone) for _ in machine.cpus] for zone in zones}
         half_point = round(steps.costs["struct_page_lines"])
         self.recency = [Recency(half_point) for _ in machine.cpus]
@@ -59,7 +68,7 @@ class Allocator(ABC):
         """
         self._not_in_nmi(cpu, "allocates")
         yield self.k.alloc_call
-        for zone in self.zones:
+        for zone in self.zonelists[cpu.index]:
             view = self.views[zone][cpu.index]
             if view.free_pages - (1 << order) >= zone.watermarks.low:
                 pfn = yield from self._rmqueue_any(cpu, zone, order, mt, cold=cold)
@@ -83,6 +92,8 @@ class Allocator(ABC):
         level = self.recency[cpu.index].touch(pfn)
         if level:
             yield self.k.struct_page_miss[level]
+        if self.lines.switches.struct_pages:
+            yield from self.lines.page(cpu, pfn)
         zone = self.zone_of(pfn)
         if order:
             yield from self.free_pages_ok(cpu, zone, pfn, order)
@@ -163,7 +174,7 @@ class Allocator(ABC):
 
     def _down_to_min(self, cpu: Cpu, order: int, mt: MigrateType, *, cold: bool) -> Program[int | None]:
         yield Sync()
-        for zone in self.zones:
+        for zone in self.zonelists[cpu.index]:
             view = self.views[zone][cpu.index]
             view.refresh()
             if view.free_pages - (1 << order) >= zone.watermarks.min:
@@ -296,6 +307,8 @@ class Allocator(ABC):
         for level, pages in enumerate(self.recency[cpu.index].touch_all(pfns)):
             if level and pages:
                 yield k.struct_page_miss[level] * pages
+        if self.lines.any:
+            yield from self.lines.buddy(cpu, zone, -(len(pfns) << order), pfns)
         return pfns
 
     def _insert(self, cpu: Cpu, zone: Zone, runs: list[tuple[MigrateType, list[int]]], order: int) -> Program[None]:
@@ -314,3 +327,20 @@ class Allocator(ABC):
         yield self.k.buddy_insert * blocks
         if buddy.merges > merges:
             yield self.k.buddy_merge * (buddy.merges - merges)
+        if self.lines.any:
+            yield from self.lines.buddy(cpu, zone, blocks << order, ())
+
+
+def zonelist(machine: Machine, zones: Sequence[Zone], cpu: Cpu) -> list[Zone]:
+    """Return the zones in the order in which a CPU tries them: its own node's first, then nodes by distance.
+
+    Linux v4.10 (ea57485af8f4), mm/page_alloc.c: build_zonelists. A node is as far as its first CPU.
+    """
+    topology = machine.topology
+    nodes = {topology.node(each.index): each.index for each in reversed(machine.cpus)}
+    home = topology.node(cpu.index)
+
+    def distance(zone: Zone) -> tuple[bool, int, int]:
+        return zone.node != home, topology.transfer(cpu.index, nodes.get(zone.node, cpu.index)), zone.node
+
+    return sorted(zones, key=distance)

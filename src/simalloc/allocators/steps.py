@@ -7,15 +7,18 @@ split between them is the preset's business (kind `estimated`) and only their su
 from __future__ import annotations
 
 from simalloc.hardware import LEVELS, CostModel, share_of_level
-from simalloc.machine import Activity, Effect, Machine, SpinLock, Step
+from simalloc.machine import LOCK_KINDS, Activity, Effect, Machine, SpinLock, Step
 
 
 class KernelSteps:
     """Steps of a machine's kernel, priced by `costs`. Allocators of users define their own through `define`."""
 
-    def __init__(self, machine: Machine, costs: CostModel) -> None:
+    def __init__(self, machine: Machine, costs: CostModel, *, lock_kind: str = "qspinlock", seed: int = 0) -> None:
         self.machine = machine
         self.costs = costs
+        self.lock_kind = LOCK_KINDS[lock_kind]
+        self._seed = seed
+        self._locks = 0
         one = self.primitive
         self.irq_save = one("irq_save", Activity.MASK, Effect.IRQ_OFF)
         self.irq_restore = one("irq_restore", Activity.MASK, Effect.IRQ_ON)
@@ -25,7 +28,7 @@ class KernelSteps:
         self.preempt_enable = one("preempt_enable", Activity.MASK, Effect.PREEMPT_ON)
         self.spin_lock = one("spin_lock", Activity.LOCK)
         self.spin_unlock = one("spin_unlock", Activity.LOCK)
-        self.line_transfer = one("line_transfer", Activity.TRANSFER)
+        self.line_transfer = machine.transfer_step
         self.bh_disable = one("bh_disable", Activity.MASK, Effect.BH_OFF)
         self.bh_enable = one("bh_enable", Activity.MASK, Effect.BH_ON)
         self.in_irq_test = one("in_irq_test", Activity.MASK)
@@ -44,9 +47,13 @@ class KernelSteps:
         self.pcp_push = one("pcp_push", Activity.LIST)
         self.zone_counters = one("zone_counters", Activity.STATISTICS)
         self.event_counter = one("event_counter", Activity.STATISTICS)
+        self.counter_atomic = self.define("counter_atomic", Activity.STATISTICS, put_page=1)
         self.prep_new_page = self.define("prep_new_page", Activity.PREPARE, page_out=1, pcp_pop=-1)
         self.put_page = one("put_page", Activity.PREPARE)
         self.free_prepare = self.define("free_prepare", Activity.PREPARE, page_in=1, pcp_push=-1)
+        self.page_fault = one("page_fault", Activity.WORK)
+        self.page_unmap = one("page_unmap", Activity.WORK)
+        self.lru_page = one("lru_page", Activity.LIST)
         self.buddy_remove = one("buddy_remove", Activity.BUDDY_REMOVE)
         self.buddy_split = self.define("buddy_split", Activity.BUDDY_REMOVE, buddy_level=1)
         self.buddy_fallback = one("buddy_fallback", Activity.BUDDY_REMOVE)
@@ -67,4 +74,13 @@ class KernelSteps:
 
     def lock(self, name: str, protected_lines: int = 0) -> SpinLock:
         """Make a spinlock that pays this kernel's prices, over so many lines of data that move with it."""
-        return SpinLock(name, self.spin_lock, self.spin_unlock, self.line_transfer, 1 + protected_lines)
+        self._locks += 1
+        return SpinLock(
+            self.machine,
+            name,
+            self.spin_lock,
+            self.spin_unlock,
+            lines=protected_lines,
+            kind=self.lock_kind,
+            seed=hash((self._seed, self._locks)),
+        )

@@ -45,9 +45,9 @@ class Strides:
         self._paths: dict[Where, HitPath | None] = {}
 
     def alloc(self, cpu: Cpu, wanted: int, mt: MigrateType) -> list[int]:
-        """Take up to `wanted` order-0 pages that are pcp hits on the preferred zone; empty if the next is none."""
+        """Take up to `wanted` order-0 pages that are pcp hits on its first zone; empty if the next is none."""
         allocator = self._allocator
-        zone = allocator.zones[0]
+        zone = allocator.zonelists[cpu.index][0]
         pcp = zone.pcps[cpu.index]
         available = min(wanted, len(pcp.lists[mt]))
         if (
@@ -79,7 +79,7 @@ class Strides:
         if run <= 0:
             return 0
         pfns = pages[first : first + run]
-        if min(pfns) < zone.start or max(pfns) >= zone.end:
+        if min(pfns) < zone.start or max(pfns) >= zone.end or not allocator.lines.own(cpu, pfns):
             return 0
         cold = allocator.recency[cpu.index].touch_all(pfns)
         allocator.views[zone][cpu.index].file(pfns, pcp.lists)

@@ -9,6 +9,7 @@ from simalloc.allocators.base import Allocator, DrainBy
 from simalloc.allocators.bh_disable import BhDisable
 from simalloc.allocators.irq_disable import IrqDisable
 from simalloc.allocators.noirq import NoIrq, NoIrqPcp
+from simalloc.allocators.shared_lines import LineSwitches
 from simalloc.allocators.steps import KernelSteps
 from simalloc.machine import Machine
 from simalloc.memory import PcpSizes, Zone, sizes_v4_10
@@ -25,9 +26,15 @@ class Version:
     about: str
     models: str
 
-    def allocator(self, machine: Machine, zones: Sequence[Zone], steps: KernelSteps) -> Allocator:
+    def allocator(
+        self,
+        machine: Machine,
+        zones: Sequence[Zone],
+        steps: KernelSteps,
+        lines: LineSwitches = LineSwitches(),  # noqa: B008 - frozen
+    ) -> Allocator:
         """Make this version's allocator."""
-        return self.mechanism(machine, zones, steps, drain_by=self.drain_by)
+        return self.mechanism(machine, zones, steps, drain_by=self.drain_by, lines=lines)
 
 
 VERSIONS: dict[str, Version] = {

@@ -2,5 +2,17 @@
 
 from simalloc.hardware.costs import CostModel, Parameter, preset, presets
 from simalloc.hardware.recency import LEVELS, Recency, share_of_level
+from simalloc.hardware.topology import Distances, Shape, Topology
 
-__all__ = ["LEVELS", "CostModel", "Parameter", "Recency", "preset", "presets", "share_of_level"]
+__all__ = [
+    "LEVELS",
+    "CostModel",
+    "Distances",
+    "Parameter",
+    "Recency",
+    "Shape",
+    "Topology",
+    "preset",
+    "presets",
+    "share_of_level",
+]

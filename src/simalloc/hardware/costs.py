@@ -10,6 +10,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
+from simalloc.hardware.topology import Distances, Shape, Topology
+
 Kind = Literal["sourced", "derived", "estimated", "fitted"]
 
 
@@ -33,6 +35,7 @@ class CostModel:
     clock_ghz: float
     unit: str
     parameters: Mapping[str, Parameter]
+    shape: Shape | None = None
 
     def __getitem__(self, name: str) -> float:
         return self.parameters[name].cycles
@@ -48,6 +51,16 @@ class CostModel:
         """Return a copy in which the parameters named have these values."""
         changed = {name: replace(self.parameters[name], cycles=value) for name, value in values.items()}
         return replace(self, parameters={**self.parameters, **changed})
+
+    def topology(self, cpus: int) -> Topology:
+        """Return where CPUs are, and how far apart. A model that says no shape has any number on one socket, alike."""
+        shape = self.shape or Shape(cores_per_llc=cpus)
+        near = self["line_transfer"]
+        core, socket, remote = (
+            self[name] if name in self.parameters else near
+            for name in ("line_transfer_smt", "line_transfer_socket", "line_transfer_remote")
+        )
+        return Topology(shape, Distances(round(core), round(near), round(socket), round(remote)))
 
     def fitted(self) -> list[str]:
         """Return the names of the parameters that a calibration may move."""
@@ -75,14 +88,16 @@ def preset(name: str) -> CostModel:
     text = (files("simalloc.hardware") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
     data: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
     base = preset(data["base"]).parameters if "base" in data else {}
+    ghz = data["clock_ghz"]
     parameters = {
         key: Parameter(
             key,
-            entry["cycles"],
+            entry["cycles"] if "cycles" in entry else round(entry["ns"] * ghz),
             entry["kind"],
             entry["about"],
             data["fitted_on"] if entry["kind"] == "fitted" else entry["source"],
         )
         for key, entry in data["parameters"].items()
     }
-    return CostModel(data["name"], data["about"], data["clock_ghz"], data["unit"], {**base, **parameters})
+    shape = Shape(**data["topology"]) if "topology" in data else None
+    return CostModel(data["name"], data["about"], ghz, data["unit"], {**base, **parameters}, shape)

@@ -4,23 +4,28 @@ from simalloc.machine.context import Context
 from simalloc.machine.cpu import Cpu, Program, Sleep, Sync
 from simalloc.machine.instrument import Instrument
 from simalloc.machine.interrupts import FOREVER, Handler
-from simalloc.machine.ipi import Await, SendIpi
+from simalloc.machine.ipi import Await, Barrier, SendIpi
 from simalloc.machine.lock import SpinLock
+from simalloc.machine.lock_kinds import LOCK_KINDS, LockKind
 from simalloc.machine.machine import Machine
 from simalloc.machine.mailbox import Mailbox
 from simalloc.machine.rules import RuleBroken, Stuck
 from simalloc.machine.step import Activity, Burst, Effect, Step, StepTable
+from simalloc.machine.topology import Topology, Uniform
 
 __all__ = [
     "FOREVER",
+    "LOCK_KINDS",
     "Activity",
     "Await",
+    "Barrier",
     "Burst",
     "Context",
     "Cpu",
     "Effect",
     "Handler",
     "Instrument",
+    "LockKind",
     "Machine",
     "Mailbox",
     "Program",
@@ -32,4 +37,6 @@ __all__ = [
     "StepTable",
     "Stuck",
     "Sync",
+    "Topology",
+    "Uniform",
 ]

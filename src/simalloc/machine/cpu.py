@@ -150,6 +150,10 @@ class Cpu:
             self.clock = end
         self.tally[step.index] += times
 
+    def cycles_of(self, step: Step) -> int:
+        """Return the cycles this CPU has spent on a step so far, in all contexts."""
+        return sum(tally[step.index] for tally in self.tallies) * step.cycles
+
     def room(self) -> int:
         """How many cycles this CPU may run before something is due: what a stride must fit into (at most 0: none)."""
         return self.horizon - self.clock

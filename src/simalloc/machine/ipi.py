@@ -1,4 +1,4 @@
-"""Interrupts that one CPU sends another, and waiting for what they do there."""
+"""Interrupts that one CPU sends another, waiting for what they do there, and barriers."""
 
 from __future__ import annotations
 
@@ -54,3 +54,22 @@ class Await:
         yield from cpu.sync()
         if self.left:
             yield from cpu.wait(self._done, self.step)
+
+
+class Barrier:
+    """Op: wait, running the one-cycle `step`, until all `parties` have come here; then it starts anew."""
+
+    def __init__(self, machine: Machine, parties: int, step: Step) -> None:
+        self.machine = machine
+        self.parties = parties
+        self.step = step
+        self._next = Await(machine, parties, step)
+
+    def perform(self, cpu: Cpu) -> Events[None]:
+        """Arrive, and wait for the others."""
+        yield from cpu.sync()
+        gathering = self._next
+        if gathering.left == 1:
+            self._next = Await(self.machine, self.parties, self.step)
+        gathering.arrive(cpu)
+        yield from gathering.perform(cpu)

@@ -16,6 +16,7 @@ from simalloc.machine.instrument import Hooks, Instrument
 from simalloc.machine.interrupts import FOREVER
 from simalloc.machine.rules import Stuck, TimeUp
 from simalloc.machine.step import Activity, Step, StepTable
+from simalloc.machine.topology import Topology, Uniform
 
 
 class Machine:
@@ -23,7 +24,7 @@ class Machine:
 
     `lockstep` makes every step an event; results are the same to the cycle, only slower. `shuffle_ties` orders events
     of one cycle at random (seeded) instead of by CPU number, to show that nothing hangs on that order. What taking an
-    interrupt costs is nothing, until `price_interrupts` says otherwise.
+    interrupt costs is nothing, until `price_interrupts` says otherwise. `topology` says how far CPUs are apart.
     """
 
     def __init__(
@@ -34,9 +35,11 @@ class Machine:
         lockstep: bool = False,
         shuffle_ties: int | None = None,
         instruments: Sequence[Instrument] = (),
+        topology: Topology | None = None,
     ) -> None:
         self.env = Environment()
         self.ghz = ghz
+        self.topology: Topology = topology or Uniform()
         self.lockstep = lockstep
         self.until = FOREVER
         self.lookahead: int | None = None
@@ -49,6 +52,7 @@ class Machine:
         self.steps = StepTable()
         self.spin_step = self.steps.define("spin", Activity.SPIN, 1)
         self.idle_step = self.steps.define("idle", Activity.IDLE, 1)
+        self.transfer_step = self.steps.define("line transfer", Activity.TRANSFER, 1)
         free = self.steps.define("interrupt", Activity.INTERRUPT, 0)
         self.price_interrupts(entry=free, leave=free, softirq=free, send_ipi=free)
         self.cpus = [Cpu(self, index) for index in range(cpus)]

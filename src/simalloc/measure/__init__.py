@@ -4,9 +4,11 @@ from simalloc.measure.irqsoff import Found, IrqsOffTracer, LongWindow
 from simalloc.measure.latency import Latency
 from simalloc.measure.ledger import LedgerRow, ledger
 from simalloc.measure.lock_stat import LockClass, LockStat
+from simalloc.measure.lock_times import LockTimes
 from simalloc.measure.pages import PageChecker
 from simalloc.measure.recorder import Recorded, Recorder
 from simalloc.measure.sections import Sections
+from simalloc.measure.steady import mser5
 
 __all__ = [
     "Found",
@@ -15,10 +17,12 @@ __all__ = [
     "LedgerRow",
     "LockClass",
     "LockStat",
+    "LockTimes",
     "LongWindow",
     "PageChecker",
     "Recorded",
     "Recorder",
     "Sections",
     "ledger",
+    "mser5",
 ]

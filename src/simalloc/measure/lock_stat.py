@@ -2,24 +2,68 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
 
 from simalloc.machine import Cpu, Instrument, SpinLock
 
 
 @dataclass(slots=True)
+class Times:
+    """How often, and minimum, maximum and sum of a time."""
+
+    count: int = 0
+    min: int = 0
+    max: int = 0
+    total: int = 0
+
+    def add(self, cycles: int) -> None:
+        """Count one."""
+        self.min = min(self.min, cycles) if self.count else cycles
+        self.max = max(self.max, cycles)
+        self.total += cycles
+        self.count += 1
+
+    def columns(self, name: str) -> dict[str, float]:
+        """Return the four columns lock_stat prints."""
+        average = self.total / self.count if self.count else 0.0
+        return {f"{name}_min": self.min, f"{name}_max": self.max, f"{name}_total": self.total, f"{name}_avg": average}
+
+
+@dataclass(slots=True)
 class LockClass:
-    """One lock class: all locks of one name together, as lockdep merges them."""
+    """One lock class: all locks of one name together, as lockdep merges them.
+
+    `waiters_at` and `holders_at` count contentions by the function that waited, and by the one whose hold it waited
+    for last. `hold_by_activity` is what holders did (cycles) in holds at whose end somebody waited.
+    """
 
     lock: str
     acquisitions: int = 0
     contentions: int = 0
     acq_bounces: int = 0
     con_bounces: int = 0
-    waittime_max: int = 0
-    waittime_total: int = 0
-    holdtime_max: int = 0
-    holdtime_total: int = 0
+    wait: Times = field(default_factory=Times)
+    hold: Times = field(default_factory=Times)
+    waiters_at: Counter[str] = field(default_factory=Counter)
+    holders_at: Counter[str] = field(default_factory=Counter)
+    hold_by_activity: Counter[str] = field(default_factory=Counter)
+
+    def row(self) -> dict[str, Any]:
+        """Return the class as a flat row, but for the three tables by site and by activity."""
+        return {
+            "lock": self.lock,
+            "con_bounces": self.con_bounces,
+            "contentions": self.contentions,
+            **self.wait.columns("waittime"),
+            "acq_bounces": self.acq_bounces,
+            "acquisitions": self.acquisitions,
+            **self.hold.columns("holdtime"),
+            "waiters_at": dict(self.waiters_at.most_common()),
+            "holders_at": dict(self.holders_at.most_common()),
+            "hold_by_activity": dict(self.hold_by_activity.most_common()),
+        }
 
 
 class LockStat(Instrument):
@@ -27,6 +71,8 @@ class LockStat(Instrument):
 
     def __init__(self) -> None:
         self.classes: dict[str, LockClass] = {}
+        self._before: dict[SpinLock, tuple[list[int], str]] = {}
+        self._last_site: dict[SpinLock, str] = {}
 
     def lock_acquired(self, cpu: Cpu, lock: SpinLock, waited: int, contended: bool) -> None:
         """Count an acquisition, and its wait if it had to."""
@@ -37,11 +83,22 @@ class LockStat(Instrument):
         if contended:
             entry.contentions += 1
             entry.con_bounces += bounced
-            entry.waittime_total += waited
-            entry.waittime_max = max(entry.waittime_max, waited)
+            entry.wait.add(waited)
+            entry.waiters_at[cpu.site] += 1
+            entry.holders_at[self._last_site.get(lock, "")] += 1
+        self._before[lock] = (cpu.tally.copy(), cpu.site)
 
-    def lock_released(self, cpu: Cpu, lock: SpinLock, held: int) -> None:  # noqa: ARG002
-        """Add up the hold."""
+    def lock_released(self, cpu: Cpu, lock: SpinLock, held: int) -> None:
+        """Add up the hold, and what it was spent on if somebody waits."""
         entry = self.classes[lock.name]
-        entry.holdtime_total += held
-        entry.holdtime_max = max(entry.holdtime_max, held)
+        entry.hold.add(held)
+        before, self._last_site[lock] = self._before.pop(lock)
+        if not lock.is_wanted():
+            return
+        steps, rest = cpu.machine.steps, held
+        for index, (count, earlier) in enumerate(zip(cpu.tally, before, strict=True)):
+            if count != earlier and (cycles := (count - earlier) * steps[index].cycles):
+                entry.hold_by_activity[steps[index].activity.value] += cycles
+                rest -= cycles
+        if rest:
+            entry.hold_by_activity["interrupts taken meanwhile"] += rest

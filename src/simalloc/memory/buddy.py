@@ -36,7 +36,8 @@ class Buddy:
 
     A free list's head is the *end* of its ordered dict, so that the common case, insert and take at the head, is the
     cheap one. `splits`, `merges`, `fallbacks` and `moved` (pages)
-    count what has happened since the beginning; `changes` lists every new pageblock type, as (pageblock, type).
+    count what has happened since the beginning; `changes` lists every new pageblock type, as (pageblock, type);
+    bit n of `written` is set when a list of order n changes, and is for others to clear.
     """
 
     def __init__(self, start: int, pages: int, *, empty: bool = False) -> None:
@@ -50,6 +51,7 @@ class Buddy:
         self._kind: dict[int, int] = {}
         self._pageblock: dict[int, MigrateType] = {}
         self.changes: list[tuple[int, MigrateType]] = []
+        self.written = 0
         self.splits = 0
         self.merges = 0
         self.fallbacks = 0
@@ -133,6 +135,7 @@ class Buddy:
             blocks = self.free_lists[current][mt]
             if blocks:
                 pfn = blocks.popitem()[0]
+                self.written |= 1 << current
                 del self._kind[pfn]
                 return pfn, current
         if self._untouched and mt is MigrateType.MOVABLE:
@@ -142,11 +145,13 @@ class Buddy:
     def _take_untouched(self) -> int:
         # Boot frees memory from low to high, each block to its list's head: the highest is taken first.
         pfn = self._untouched[-1]
+        self.written |= 1 << TOP_ORDER
         self._untouched = self._untouched[:-1]
         return pfn
 
     def _expand(self, pfn: int, low: int, high: int, mt: MigrateType) -> None:
         self.splits += high - low
+        self.written |= (1 << high) - (1 << low)
         while high > low:
             high -= 1
             upper = pfn + (1 << high)
@@ -215,8 +220,10 @@ class Buddy:
                 break
             del kinds[buddy], self.free_lists[order][kind & _TYPE_MASK][buddy]
             self.merges += 1
+            self.written |= 1 << order
             pfn &= buddy
             order += 1
+        self.written |= 1 << order
         blocks = self.free_lists[order][mt]
         blocks[pfn] = None
         kinds[pfn] = order << _TYPE_BITS | mt
@@ -262,11 +269,13 @@ class Buddy:
         self.changes.append((pageblock, mt))
 
     def _add(self, pfn: int, order: int, mt: MigrateType) -> None:
+        self.written |= 1 << order
         self.free_lists[order][mt][pfn] = None
         self._kind[pfn] = order << _TYPE_BITS | mt
 
     def _unlink(self, pfn: int) -> None:
         kind = self._kind.pop(pfn)
+        self.written |= 1 << (kind >> _TYPE_BITS)
         del self.free_lists[kind >> _TYPE_BITS][kind & _TYPE_MASK][pfn]
 
 

@@ -44,13 +44,17 @@ def watermarks_v4_10(managed_pages: int) -> Watermarks:
 class Zone:
     """`pages` page frames from `start`, and one pcp per CPU.
 
-    `free_pages` is NR_FREE_PAGES: the pages on the buddy lists. Pages on pcp lists are not free pages.
+    `free_pages` is NR_FREE_PAGES: the pages on the buddy lists. Pages on pcp lists are not free pages. `node` is the
+    NUMA node the memory is on.
     """
 
-    def __init__(self, name: str, pages: int, cpus: int, sizes: PcpSizes, start: int = FIRST_FRAME) -> None:
+    def __init__(
+        self, name: str, pages: int, cpus: int, sizes: PcpSizes, start: int = FIRST_FRAME, node: int = 0
+    ) -> None:
         if pages < SMALLEST_ZONE:
             raise ValueError(f"a zone of {pages} pages is too small; the smallest is {SMALLEST_ZONE} pages (16MiB)")
         self.name = name
+        self.node = node
         self.pages = pages
         self.start = start
         self.end = start + pages

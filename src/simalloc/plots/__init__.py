@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
-from simalloc.plots import cost_by_batch, irq_windows, style, throughput
+from simalloc.plots import contention, cost_by_batch, irq_windows, style, throughput
 from simalloc.results import Result
 
 
 def draw(result: Result, folder: Path) -> list[Path]:
     """Draw every figure that applies to the result into `folder`; return the files."""
     files = []
+    if contention.applies(result):
+        files += style.save(contention.contention(result), folder / "contention")
     if cost_by_batch.applies(result):
         files += style.save(cost_by_batch.cost_by_batch(result), folder / "cost_by_batch")
     if throughput.applies(result):

@@ -19,7 +19,7 @@ PANELS = {"alloc": "Allocation", "free": "Free"}
 
 def applies(result: Result) -> bool:
     """Whether the result has what this figure shows."""
-    batches = {row["batch"] for row in result.rows if row["metric"] in PANELS}
+    batches = {row.get("batch") for row in result.rows if row["metric"] in PANELS}
     return len(batches) > 1
 
 

@@ -35,7 +35,7 @@ HATCHES = ("", "//", "..", "xx", "\\\\", "")
 
 def applies(result: Result) -> bool:
     """Whether the result has what this figure shows."""
-    return any(row["metric"] == "throughput" for row in result.rows)
+    return any(row["metric"] == "throughput" and row["unit"] == "Gbit/s" for row in result.rows)
 
 
 def throughput(result: Result) -> Figure:

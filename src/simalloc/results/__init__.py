@@ -5,6 +5,7 @@ from simalloc.results.latency_table import latency_table
 from simalloc.results.metric_table import metric_table
 from simalloc.results.published import Published, PublishedError, read_published
 from simalloc.results.result import Result, Row, load_result
+from simalloc.results.sweep_table import sweep_table
 from simalloc.results.table import comparison_table, error_lines
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "metric_table",
     "read_published",
     "relative_error",
+    "sweep_table",
 ]

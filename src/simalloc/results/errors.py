@@ -26,7 +26,7 @@ def relative_error(row: Row) -> float:
 
 def errors(rows: Iterable[Row]) -> Errors | None:
     """Return the errors over those rows that have a published figure, None if none has."""
-    compared = [row for row in rows if row.get("published")]
+    compared = [row for row in rows if row.get("published") and row["unit"] != "%"]
     if not compared:
         return None
     worst = max(compared, key=lambda row: abs(relative_error(row)))

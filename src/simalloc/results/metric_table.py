@@ -6,8 +6,26 @@ from simalloc.results.errors import relative_error
 from simalloc.results.result import Result, Row
 
 TITLES = {
-    "throughput": "delivered",
+    "alloc": "time of an allocation",
+    "free": "time of a free",
+    "repeat": "time of an allocation and a free of the same page",
+    "rand_alloc": "time of an allocation (rand)",
+    "rand_free": "time of a free in random order",
+    "score": "page faults of all processes",
+    "score_change": "the same against the first point",
+    "zone_lock_share": "of all CPU cycles spent waiting for zone->lock",
+    "lru_lock_share": "of all CPU cycles spent waiting for lru_lock",
+    "contention": "of all CPU cycles spent waiting for either",
+    "throughput": "throughput",
     "dropped": "dropped, no room to wait",
+    "closed_form": "the same in theory",
+    "time_per_op": "time of an operation",
+    "own_share": "of all CPU cycles: own work",
+    "wait_share": "of all CPU cycles: waiting for locks, hand-overs included",
+    "hold_share": "of all CPU cycles: in locked sections",
+    "transfer_share": "of all CPU cycles: fetching lines in them",
+    "fairness": "fairness (Jain)",
+    "warmup": "cut as warm-up (MSER-5)",
     "spin_share": "of all CPU cycles spent waiting for zone->lock",
     "lock_held_share": "of the time zone->lock was held",
     "idle_share": "whole run: idle",
@@ -19,7 +37,7 @@ TITLES = {
 }
 """What each metric is, in words; those not here are not shown."""
 
-CHANGES = ("throughput", "one_cpu_total")
+CHANGES = ("throughput", "one_cpu_total", "alloc", "free", "repeat", "score", "time_per_op")
 """Metrics whose change against the first label is the point."""
 
 
@@ -37,7 +55,7 @@ def metric_table(result: Result) -> str:
         lines.append(f"{names[metric]:<{width}}" + "".join(_value(cells.get(label)) for label in labels))
         base = cells.get(labels[0])
         if metric in CHANGES and base and base["value"] and len(labels) > 1:
-            changes = [f"{cells[label]['value'] / base['value'] - 1:>+16.1%}" for label in labels[1:]]
+            changes = [_change(cells[label], base) for label in labels[1:]]
             lines.append(f"{'  against ' + labels[0]:<{width}}{'':>16}" + "".join(changes))
         if any("published" in row for row in cells.values()):
             lines.append(f"{'  published':<{width}}" + "".join(_published(cells[label]) for label in labels))
@@ -62,3 +80,10 @@ def _published(row: Row) -> str:
 
 def _error(row: Row) -> str:
     return f"{relative_error(row):+.1%}".rjust(16) if row.get("published") else " " * 16
+
+
+def _change(row: Row, base: Row) -> str:
+    """Return the difference from the first label in %: paired, with its interval, where there are replications."""
+    if "change" in row:
+        return f"{row['change']:+.1f} +-{row['change_ci95']:.1f} %".rjust(16)
+    return f"{row['value'] / base['value'] - 1:>+16.1%}"

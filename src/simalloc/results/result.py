@@ -20,7 +20,9 @@ class Result:
     """Rows of figures, of the ledger, of lock statistics and of latencies, and what they came from.
 
     `rows`: label, allocator, the workload's parameters by name, metric, value, unit, and `published` where there is a
-    published figure. `cases`: one entry a label, with allocator, batch and high (pages). Times are in `clock`'s unit.
+    published figure; `ci95` is half a 95 % interval, `change` the paired difference from the first label in %.
+    `cases`: one entry a label, with allocator, batch and high (pages) at the first point of a sweep; `swept`: the names
+    of swept parameters; `planned`: how many cases the scenario has. Times are in `clock`'s unit.
     """
 
     scenario: str
@@ -34,6 +36,8 @@ class Result:
     locks: list[Row] = field(default_factory=list)
     latency: list[Row] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
+    swept: list[str] = field(default_factory=list)
+    planned: int = 0
 
     def to_json(self) -> str:
         """Return the run as JSON, a row a line: the same bytes for the same scenario and seed."""

@@ -50,7 +50,18 @@ def error_lines(result: Result) -> list[str]:
 
 
 def _key(row: Row) -> Key:
-    fixed = ("label", "allocator", "metric", "value", "unit", "published")
+    fixed = (
+        "label",
+        "allocator",
+        "metric",
+        "value",
+        "unit",
+        "published",
+        "ci95",
+        "replications",
+        "change",
+        "change_ci95",
+    )
     return row["metric"], tuple((name, value) for name, value in row.items() if name not in fixed)
 
 

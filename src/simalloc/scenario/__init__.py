@@ -3,6 +3,6 @@
 from simalloc.scenario.errors import ScenarioError
 from simalloc.scenario.library import find, shipped
 from simalloc.scenario.load import load
-from simalloc.scenario.model import Case, InterruptSpec, Scenario, build
+from simalloc.scenario.model import Case, InterruptSpec, ReplicationsSpec, Scenario, build
 
-__all__ = ["Case", "InterruptSpec", "Scenario", "ScenarioError", "build", "find", "load", "shipped"]
+__all__ = ["Case", "InterruptSpec", "ReplicationsSpec", "Scenario", "ScenarioError", "build", "find", "load", "shipped"]

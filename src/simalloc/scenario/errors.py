@@ -62,7 +62,7 @@ def _written_path(detail: Mapping[str, Any]) -> Path:
 def _is_union_branch(part: str | int) -> bool:
     return (
         isinstance(part, str)
-        and re.fullmatch(r"(literal|constrained|function|list|int|float|str)\b.*", part) is not None
+        and re.fullmatch(r"(literal|constrained|function|list|int|float|str|ReplicationsSpec)\b.*", part) is not None
     )
 
 

@@ -4,30 +4,80 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from itertools import product
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from simalloc.allocators import VERSIONS, Version
-from simalloc.hardware import CostModel, preset, presets
+from simalloc.allocators import VERSIONS, LineSwitches, Version
+from simalloc.hardware import CostModel, Shape, preset, presets
+from simalloc.machine import LOCK_KINDS
 from simalloc.memory import SMALLEST_ZONE, PcpSizes, pages_of, size_of
 from simalloc.memory.zone import watermarks_v4_10
-from simalloc.scenario.errors import Path, Problem, ScenarioError, problems_of, suggestion
-from simalloc.workloads import WORKLOADS, NicRxSpec, PageAllocSpec, Strict, WorkloadSpec
+from simalloc.scenario.errors import Path, Problem, ScenarioError, dotted, problems_of, suggestion
+from simalloc.workloads import (
+    WORKLOADS,
+    AllocBenchSpec,
+    LockLoopSpec,
+    MixedSpec,
+    NicRxSpec,
+    PageAllocSpec,
+    PageFaultSpec,
+    ProducerConsumerSpec,
+    Strict,
+    WorkloadSpec,
+)
 from simalloc.workloads.arrivals import BurstUs, Pattern, check_bursts
+
+Part = Annotated[int, Field(ge=1, le=1024)] | None
+
+
+class ShapeSpec(Strict):
+    """How the machine is made up, where it is to differ from its preset."""
+
+    sockets: Part = Field(default=None, description="packages")
+    nodes_per_socket: Part = Field(default=None, description="NUMA nodes a socket")
+    llcs_per_node: Part = Field(default=None, description="last-level caches (CCX) a node")
+    cores_per_llc: Part = Field(default=None, description="cores that share one")
+    threads_per_core: Part = Field(default=None, description="SMT siblings")
+
+
+class LinesSpec(Strict):
+    """Which cache lines beside the lock's own CPUs take from each other; each can be switched alone."""
+
+    zone: bool = Field(default=True, description="`zone_lines` lines of struct zone move with zone->lock (an estimate)")
+    free_area: bool = Field(default=False, description="list heads of the orders changed, from who changed them last")
+    struct_pages: bool = Field(default=False, description="struct pages that another CPU used last")
+    counters: bool = Field(default=False, description="NR_FREE_PAGES: two atomic adds when a CPU's delta spills")
+
+    def switches(self) -> LineSwitches:
+        """Return them as the allocator wants them."""
+        return LineSwitches(self.zone, self.free_area, self.struct_pages, self.counters)
 
 
 class MachineSpec(Strict):
     """The hardware: CPUs, and what things cost on them."""
 
     preset: str = Field(default="seed-2017", description="cost model; `simalloc list machines`")
-    cpus: Annotated[int, Field(ge=1, le=1024)] = Field(default=1, description="CPUs, all on one zone")
+    cpus: Annotated[int, Field(ge=1, le=1024)] = Field(
+        default=1, description="CPUs, the first of the machine: first threads of all cores, then their siblings"
+    )
+    lock: str = Field(default="qspinlock", description="kind of every spinlock; `simalloc list locks`")
+    topology: ShapeSpec | None = Field(default=None, description="what it is made up of, over the preset's")
+    shared_lines: LinesSpec = Field(default=LinesSpec(), description="cache lines beside the lock's")
     costs: dict[str, Annotated[float, Field(ge=0, le=1e9)]] = Field(
         default={}, description="parameters of the cost model to change, in its unit (cycles)"
     )
+
+    @field_validator("lock")
+    @classmethod
+    def _lock_exists(cls, name: str) -> str:
+        if name not in LOCK_KINDS:
+            raise ValueError(f"there is no lock {name!r}; {suggestion(name, list(LOCK_KINDS))}")
+        return name
 
     @field_validator("preset")
     @classmethod
@@ -38,13 +88,20 @@ class MachineSpec(Strict):
 
     def cost_model(self) -> CostModel:
         """Return the preset with the changes asked for."""
-        return preset(self.preset).with_cycles(self.costs)
+        model = preset(self.preset).with_cycles(self.costs)
+        if self.topology is None:
+            return model
+        parts = self.topology.model_dump(exclude_none=True)
+        return replace(model, shape=(model.shape or Shape()).with_parts(**parts))
 
 
 class MemorySpec(Strict):
-    """One zone, and the state it starts in."""
+    """The zones, one or several on each NUMA node in use, and the state they start in."""
 
     zone: str = Field(default="4GiB", description="size of the zone, such as 4GiB, 512MiB or 20000 pages")
+    zones_per_node: Annotated[int, Field(ge=1, le=16)] = Field(
+        default=1, description="zones of that size on each node that has CPUs in use"
+    )
     initial: Literal["fresh", "warmed", "fragmented"] = Field(
         default="fresh",
         description="fresh = as after boot; warmed = pcp lists filled; fragmented = only scattered single pages free",
@@ -104,6 +161,7 @@ class CaseSpec(Strict):
     label: Annotated[str, Field(min_length=1)] = Field(description="the column's name in tables and figures")
     allocator: AllocatorSpec = Field(default=AllocatorSpec(), description="over the scenario's allocator")
     workload: dict[str, Any] = Field(default={}, description="keys over the scenario's workload")
+    machine: dict[str, Any] = Field(default={}, description="keys over the scenario's machine")
 
 
 class InterruptSpec(Strict):
@@ -148,7 +206,34 @@ class Case:
     machine: MachineSpec
     memory: MemorySpec
     workload: WorkloadSpec
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
+    def nodes(self) -> dict[int, list[int]]:
+        """Return the NUMA nodes in use, each with its CPUs."""
+        topology = self.machine.cost_model().topology(self.machine.cpus)
+        nodes: dict[int, list[int]] = {}
+        for cpu in range(self.machine.cpus):
+            nodes.setdefault(topology.node(cpu), []).append(cpu)
+        return nodes
+
+    def interval_is_the_workloads(self) -> bool:
+        """Whether one run gives figures with intervals, or figures that cannot vary."""
+        return self.workload.has_intervals() or self.machine.cpus == 1
+
+
+class ReplicationsSpec(Strict):
+    """Run again with other random numbers until the figures are known well enough."""
+
+    at_least: Annotated[int, Field(ge=2, le=1000)] = Field(default=5, description="runs before a look at intervals")
+    at_most: Annotated[int, Field(ge=2, le=1000)] = Field(default=30, description="runs after which to stop anyway")
+    within: Annotated[float, Field(gt=0, le=100)] = Field(
+        default=1.0, description="stop when each main figure's 95 % interval is within this many % of it"
+    )
+
+
+AnyWorkload = (
+    PageAllocSpec | NicRxSpec | AllocBenchSpec | PageFaultSpec | ProducerConsumerSpec | MixedSpec | LockLoopSpec
+)
 
 Selection = dict[str, list[str | int]]
 
@@ -186,8 +271,17 @@ class Scenario(Strict):
     machine: MachineSpec = MachineSpec()
     memory: MemorySpec = MemorySpec()
     allocator: AllocatorSpec = Field(default=AllocatorSpec(), description="allocator, or what all compared share")
-    workload: Annotated[PageAllocSpec | NicRxSpec, Field(discriminator="kind")] = Field(
+    workload: Annotated[AnyWorkload, Field(discriminator="kind")] = Field(
         description="what runs on the CPUs; `simalloc list workloads`"
+    )
+    sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(
+        default={},
+        description="keys and the values to run each case with, such as machine.cpus: [1, 2, 4]; several make a grid",
+    )
+    replications: Literal["auto"] | Annotated[int, Field(ge=1, le=1000)] | ReplicationsSpec = Field(
+        default="auto",
+        description="runs of every case with other random numbers, for 95 % intervals; auto = 5 where several CPUs "
+        "make figures vary and one run gives no interval, else 1",
     )
     interrupts: list[InterruptSpec] = Field(default=[], description="interrupts beside those of the workload")
     latency: bool = Field(
@@ -208,6 +302,28 @@ class Scenario(Strict):
     @cached_property
     def cases(self) -> list[Case]:
         """The runs this scenario asks for. Raises Problem for what only shows when they are put together."""
+        if not self.sweep:
+            return self._cases({})
+        return [case for point in self._points() for case in point]
+
+    def _points(self) -> Iterator[list[Case]]:
+        """Return the cases of every point of the sweep, the last key's values changing fastest."""
+        names = [key.split(".")[-1] for key in self.sweep]
+        for i, name in enumerate(names):
+            if name in names[:i]:
+                raise Problem(("sweep", list(self.sweep)[i]), f"two swept keys are called {name!r}; rows need one each")
+        for values in product(*self.sweep.values()):
+            data = self.model_dump(exclude={"sweep"}, exclude_unset=True)
+            for key, value in zip(self.sweep, values, strict=True):
+                _set(data, key, value)
+            try:
+                point = Scenario.model_validate(data)
+            except ValidationError as error:
+                first = problems_of(error, model_at)[0]
+                raise Problem(("sweep", _nearest(first.path, self.sweep)), str(first)) from None
+            yield point._cases(dict(zip(names, values, strict=True)))
+
+    def _cases(self, parameters: Mapping[str, Any]) -> list[Case]:
         known = sorted(preset(self.machine.preset).parameters)
         for name in self.machine.costs:
             if name not in known:
@@ -219,18 +335,19 @@ class Scenario(Strict):
                     there = f"there is no CPU {cpu}; they are 0 to {self.machine.cpus - 1}"
                     raise Problem(("interrupts", i, "cpus", j), there)
         if not self.compare:
-            return [self._case((), CaseSpec(label=self.allocator.name or "allocator"))]
+            return [self._case((), CaseSpec(label=self.allocator.name or "allocator"), parameters)]
         labels = [case.label for case in self.compare]
         for i, label in enumerate(labels):
             if label in labels[:i]:
                 raise Problem(("compare", i, "label"), f"{label!r} is used twice; labels tell columns apart")
-        return [self._case(("compare", i), case) for i, case in enumerate(self.compare)]
+        return [self._case(("compare", i), case, parameters) for i, case in enumerate(self.compare)]
 
-    def _case(self, path: Path, spec: CaseSpec) -> Case:
+    def _case(self, path: Path, spec: CaseSpec, parameters: Mapping[str, Any]) -> Case:
         allocator = spec.allocator.over(self.allocator)
         if allocator.name is None:
             raise Problem((*path, "allocator"), f"name one; known are {', '.join(VERSIONS)}")
         version = VERSIONS[allocator.name]
+        machine = _over(self.machine, spec.machine, (*path, "machine"))
         computed = version.sizes(pages_of(self.memory.zone))
         sizes = PcpSizes(allocator.batch or computed.batch, allocator.high or computed.high)
         if sizes.high < sizes.batch and (allocator.batch or allocator.high):
@@ -241,12 +358,8 @@ class Scenario(Strict):
                 f"high {sizes.high} is below batch {sizes.batch}; a drain takes a batch, so high >= batch "
                 f"(the zone's own sizes are batch {computed.batch}, high {computed.high})",
             )
-        try:
-            workload = type(self.workload).model_validate(self.workload.model_dump() | spec.workload)
-        except ValidationError as error:
-            first = problems_of(error, lambda _: type(self.workload))[0]
-            raise Problem((*path, "workload", *first.path), first.message) from None
-        case = Case(spec.label, version, sizes, self.machine, self.memory, workload)
+        workload = _over(self.workload, spec.workload, (*path, "workload"))
+        case = Case(spec.label, version, sizes, machine, self.memory, workload, parameters)
         _check_fit(path, case)
         return case
 
@@ -256,8 +369,46 @@ class Scenario(Strict):
         return hashlib.sha256(f"{content} {self.machine.cost_model().digest()}".encode()).hexdigest()[:16]
 
 
+Spec = TypeVar("Spec", bound=Strict)
+
+
+def _over(base: Spec, changes: Mapping[str, Any], path: Path) -> Spec:
+    """Return `base` with these keys changed. Raises Problem, at `path`, if that does not validate."""
+    if not changes:
+        return base
+    try:
+        return type(base).model_validate(base.model_dump(exclude_unset=True) | dict(changes))
+    except ValidationError as error:
+        first = problems_of(error, lambda _: type(base))[0]
+        raise Problem((*path, *first.path), first.message) from None
+
+
+def _set(data: dict[str, Any], key: str, value: Any) -> None:
+    """Set a dotted key of a scenario's data."""
+    *parents, last = key.split(".")
+    for part in parents:
+        child = data.setdefault(part, {})
+        if not isinstance(child, dict):
+            raise Problem(("sweep", key), f"{part} has no keys below it")
+        data = child
+    data[last] = value
+
+
+def _nearest(path: Path, keys: Iterable[str]) -> str:
+    """Return the key that a problem at `path` is about, the first of all if none is."""
+    text = dotted(path)
+    return next((key for key in keys if text.startswith(key)), next(iter(keys)))
+
+
 def _check_fit(path: Path, case: Case) -> None:
     """Raise Problem if the workload asks for what the allocator or the zone cannot give."""
+    shape = case.machine.cost_model().shape
+    if shape is not None and case.machine.cpus > shape.cpus:
+        raise Problem(
+            (*path, "machine", "cpus") if path and case.parameters == {} else ("machine", "cpus"),
+            f"{case.machine.preset} has {shape.cpus} CPUs, {case.machine.cpus} are asked for; "
+            "machine.topology makes a larger one",
+        )
     workload, version = case.workload, case.version
     if workload.uses_bulk() and not version.mechanism.has_bulk:
         with_bulk = [name for name, each in VERSIONS.items() if each.mechanism.has_bulk]
@@ -275,12 +426,13 @@ def _check_fit(path: Path, case: Case) -> None:
         )
     zone = pages_of(case.memory.zone)
     parked = case.sizes.high + 2 * case.sizes.batch
-    needed = case.machine.cpus * (workload.pages_needed() + parked) + watermarks_v4_10(zone).high
-    if needed > case.memory.usable_pages():
+    cpus = max(map(len, case.nodes().values()))
+    needed = cpus * (workload.pages_needed() + parked) + watermarks_v4_10(zone).high
+    if needed > case.memory.usable_pages() * case.memory.zones_per_node:
         key = "span" if case.memory.initial == "fragmented" else "zone"
         raise Problem(
             ("memory", key),
-            f"{case.memory.usable_pages()} free pages are too few: {case.machine.cpus} CPU(s) hold up to "
+            f"{case.memory.usable_pages()} free pages are too few: {cpus} CPU(s) hold up to "
             f"{workload.pages_needed()} pages each, pcp lists and watermarks keep {needed} in all; "
             f"give at least {size_of(1 << (needed * (2 if key == 'span' else 1) - 1).bit_length())}",
         )
@@ -312,6 +464,9 @@ def model_at(path: Path) -> type[Strict] | None:
     parts: dict[Path, type[Strict]] = {
         (): Scenario,
         ("machine",): MachineSpec,
+        ("machine", "topology"): ShapeSpec,
+        ("machine", "shared_lines"): LinesSpec,
+        ("replications",): ReplicationsSpec,
         ("memory",): MemorySpec,
         ("allocator",): AllocatorSpec,
     }

@@ -7,7 +7,7 @@ simulator, so that the two can disagree.
 
 from simalloc.theory.bounds import bounds, saturation
 from simalloc.theory.closed import Closed
-from simalloc.theory.closed_lock import closed_lock
+from simalloc.theory.closed_lock import closed_lock, spinlock
 from simalloc.theory.fairness import jain
 from simalloc.theory.handover import Handover, mcs, none, qspinlock, ticket
 from simalloc.theory.mva import Stations, mva
@@ -34,5 +34,6 @@ __all__ = [
     "none",
     "qspinlock",
     "saturation",
+    "spinlock",
     "ticket",
 ]

@@ -40,12 +40,50 @@ def closed_lock(customers: int, think: float, hold: float, handover: Handover = 
     return Closed(float(throughput), wait, float(throughput * held), float(throughput * (wait + held)))
 
 
-def _arrivals(waiting: NDArray[np.int_], spans: Vector) -> Matrix:
+def spinlock(customers: int, think: float, hold: float, handover: Handover = none, fetch: float = 0.0) -> Closed:
+    """Return the exact means of a FIFO spinlock with exponential think and constant hold (cycles), as CPUs use one.
+
+    As `closed_lock`, but the releaser thinks again at once, while the lock is on its way; and who finds the lock free
+    fetches its line, `fetch` cycles that prolong the hold, unless it was the last holder itself. A hand-over counts as
+    wait. The chain is embedded where holds begin; its state is who waits then, or that the lock was found free.
+    """
+    check(customers, think, hold)
+    if fetch < 0:
+        raise ValueError(f"fetch {fetch} is negative; give 0 cycles or more")
+    if customers == 1:
+        throughput = 1 / (think + hold)
+        return Closed(throughput, 0.0, throughput * hold, throughput * hold)
+    handovers = durations(handover, customers)
+    others = customers - 1
+    waiting = np.arange(customers)
+    held = _arrivals(waiting, np.full(customers, hold / think))
+    fetched = _arrivals(waiting[:1], np.array([(hold + fetch) / think]), others)
+    found_free = (held[:1] + others * fetched) / customers
+    at_release = np.vstack([found_free, held])
+    # From w waiters at a release, one is chosen; of customers - w thinking, some come while the lock travels.
+    after = np.zeros((customers, customers + 1))
+    after[0, 0] = 1.0
+    left = np.arange(1, customers)
+    after[1:, 1:] = _arrivals(left - 1, handovers[1:] / think, others)
+    transitions = at_release @ after
+    if not handovers.any():
+        transitions = transitions[:-1, :-1]
+    at = _stationary(transitions)
+    waiters = at @ at_release[: len(at)]
+    idle = float(waiters[0])
+    section = hold + float(at[0]) * fetch * others / customers
+    busy = section + float(waiters @ handovers)
+    throughput = 1 / (busy + idle * think / customers)
+    wait = max(0.0, customers / throughput - think - section)
+    return Closed(throughput, wait, throughput * busy, throughput * (wait + section))
+
+
+def _arrivals(waiting: NDArray[np.int_], spans: Vector, others: int | None = None) -> Matrix:
     """Return the probability of each number of waiters after a span (in think times), from `waiting` before it.
 
     A row for each state, a column for each number after. One customer holds; those that neither hold nor wait think.
     """
-    others = len(waiting) - 1
+    others = len(waiting) - 1 if others is None else others
     came = np.arange(others + 1)[None, :] - waiting[:, None]
     return np.asarray(binom.pmf(came, (others - waiting)[:, None], -np.expm1(-spans)[:, None]))
 

@@ -5,9 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from simalloc.allocators import Allocator, KernelSteps
+from simalloc.workloads.alloc_bench import AllocBench, AllocBenchSpec
 from simalloc.workloads.base import Measured, Strict, Workload, WorkloadSpec
+from simalloc.workloads.lock_loop import LockLoop, LockLoopSpec
+from simalloc.workloads.mixed import Mixed, MixedSpec
 from simalloc.workloads.nic_rx import NicRx, NicRxSpec
+from simalloc.workloads.page_fault import PageFault, PageFaultSpec
 from simalloc.workloads.pagealloc import PageAlloc, PageAllocSpec
+from simalloc.workloads.producer_consumer import ProducerConsumer, ProducerConsumerSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +35,41 @@ WORKLOADS: dict[str, Kind] = {
         NicRx,
         "receive packets by interrupt, softirq and NAPI poll, a page each; count what is delivered and dropped",
     ),
+    "alloc-bench": Kind(
+        AllocBenchSpec,
+        AllocBench,
+        "every CPU allocates many pages, all meet, each frees its own; or the same page again and again (ATC 2023)",
+    ),
+    "page-fault": Kind(
+        PageFaultSpec,
+        PageFault,
+        "processes touch every page of a mapping and unmap it (will-it-scale page_fault1), with the LRU lock",
+    ),
+    "producer-consumer": Kind(
+        ProducerConsumerSpec, ProducerConsumer, "pages allocated on one CPU and freed on another, in pairs"
+    ),
+    "mixed": Kind(MixedSpec, Mixed, "a weighted blend of allocations and frees with think times"),
+    "lock-loop": Kind(LockLoopSpec, LockLoop, "think, take one lock, hold it, let go: what a kind of lock does alone"),
 }
 
 __all__ = [
     "WORKLOADS",
+    "AllocBench",
+    "AllocBenchSpec",
     "Kind",
+    "LockLoop",
+    "LockLoopSpec",
     "Measured",
+    "Mixed",
+    "MixedSpec",
     "NicRx",
     "NicRxSpec",
     "PageAlloc",
     "PageAllocSpec",
+    "PageFault",
+    "PageFaultSpec",
+    "ProducerConsumer",
+    "ProducerConsumerSpec",
     "Strict",
     "Workload",
     "WorkloadSpec",

@@ -45,6 +45,14 @@ class WorkloadSpec(Strict, ABC):
         """Return how many CPUs it must have."""
         return 1
 
+    def has_intervals(self) -> bool:
+        """Whether a single run gives its figures with intervals."""
+        return False
+
+    def main_figures(self) -> tuple[str, ...]:
+        """Return the metrics that replications are to make precise."""
+        return ()
+
     def also(self) -> WorkloadSpec | None:
         """Return a second workload, run on one CPU without interrupts, whose figures stand beside this one's."""
         return None

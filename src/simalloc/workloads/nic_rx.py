@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 
 from simalloc.allocators import Allocator, KernelSteps
 from simalloc.machine import FOREVER, Activity, Context, Cpu, Instrument, Machine, Mailbox, Program
-from simalloc.measure import ledger
+from simalloc.measure import LockTimes, ledger
 from simalloc.workloads.arrivals import BurstUs, Pattern, arrivals, check_bursts, stream
 from simalloc.workloads.base import Measured, Workload, WorkloadSpec
 from simalloc.workloads.page_pool import PagePool
@@ -128,6 +128,10 @@ class NicRxSpec(WorkloadSpec):
         """Return a CPU per queue, and one per application."""
         return self.queues * (2 if self.freed_by == "task" else 1)
 
+    def has_intervals(self) -> bool:
+        """Whether a single run gives intervals: yes, over parts of the measured time."""
+        return True
+
     def also(self) -> PageAllocSpec | None:
         """Return the single-CPU benchmark, if it is wanted beside."""
         return PageAllocSpec(kind="pagealloc", batches=[64], samples=3) if self.one_cpu else None
@@ -233,7 +237,7 @@ class NicRx(Workload):
             queue = Queue(self, index, self._arrivals(seed, index))
             machine.cpus[index].interrupts.register_softirq(NET_RX, queue.softirq)
             self.queues.append(queue)
-        return [self.windows]
+        return [LockTimes(self.windows.add)]
 
     def _arrivals(self, seed: int, index: int) -> Iterator[int]:
         spec = self.spec
@@ -275,8 +279,8 @@ class NicRx(Workload):
             self._figure("throughput", "packets", rate, "Gbit/s"),
             Measured("offered", spec.packets_per_ms() * 1000 * gbit * spec.queues, "Gbit/s"),
             self._figure("dropped", "dropped", rate, "Gbit/s"),
-            self._figure("spin_share", "waited", 100 / cpu_cycles, "%"),
-            self._figure("lock_held_share", "held", 100 / windows.length, "%"),
+            self._figure("spin_share", "zone->lock waited", 100 / cpu_cycles, "%"),
+            self._figure("lock_held_share", "zone->lock in use", 100 / windows.length, "%"),
         ]
         return figures + self._shares()
 

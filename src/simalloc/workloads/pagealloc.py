@@ -98,7 +98,7 @@ class _Neighbour:
     def __init__(self, allocator: Allocator, cpu: Cpu) -> None:
         self.allocator = allocator
         self.cpu = cpu
-        self.pcp = allocator.zones[0].pcps[cpu.index]
+        self.pcp = allocator.zonelists[cpu.index][0].pcps[cpu.index]
         self.taken: list[int] = []
         self.giving_back = False
 

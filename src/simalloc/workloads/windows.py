@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from math import sqrt
 from statistics import fmean, stdev
 
-from simalloc.machine import Cpu, Instrument, SpinLock
-
-T_975 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
-"""97.5 % quantiles of Student's t for so many windows."""
+from scipy.stats import t as student
 
 
-ZONE_LOCK = "zone->lock"
+def half_interval(values: list[float], confidence: float = 0.95) -> float:
+    """Return half the confidence interval of the mean of independent values (Student's t); there are two or more."""
+    quantile = float(student.ppf((1 + confidence) / 2, len(values) - 1))
+    return quantile * stdev(values) / sqrt(len(values))
 
 
-class Windows(Instrument):
-    """Sums per window, `length` cycles in all from `start` on; as an instrument also zone->lock's waits and holds."""
+class Windows:
+    """Sums per window, `length` cycles in all from `start` on."""
 
     def __init__(self, start: int, length: int, windows: int) -> None:
         self.start = start
@@ -28,17 +29,11 @@ class Windows(Instrument):
         if 0 <= window < self.windows:
             self._sums.setdefault(name, [0.0] * self.windows)[window] += amount
 
+    def series(self, name: str) -> list[float]:
+        """Return the sum of each window."""
+        return self._sums.get(name, [0.0] * self.windows)
+
     def mean(self, name: str, factor: float = 1.0) -> tuple[float, float]:
         """Return the mean over windows times `factor`, and half its 95 % confidence interval."""
-        sums = [amount * factor for amount in self._sums.get(name, [0.0] * self.windows)]
-        return fmean(sums), T_975[self.windows] * stdev(sums) / self.windows**0.5
-
-    def lock_acquired(self, cpu: Cpu, lock: SpinLock, waited: int, contended: bool) -> None:  # noqa: ARG002
-        """Count the wait for zone->lock, in the window in which it ended."""
-        if waited and lock.name == ZONE_LOCK:
-            self.add("waited", cpu.clock, waited)
-
-    def lock_released(self, cpu: Cpu, lock: SpinLock, held: int) -> None:
-        """Count the hold."""
-        if lock.name == ZONE_LOCK:
-            self.add("held", cpu.clock, held)
+        sums = [amount * factor for amount in self.series(name)]
+        return fmean(sums), half_interval(sums)

@@ -1,0 +1,111 @@
+"""Cache lines beside the lock's own that CPUs take from each other, and what they cost. Each can be switched on alone.
+
+- `zone`: so many lines of struct zone move with zone->lock, whatever is done under it (an estimate, `zone_lines`).
+- `free_area`: the list heads of each order are a line; whoever changes one fetches it from the CPU that did so last.
+- `struct_pages`: a page that comes from another CPU brings its struct page; the next ones in memory are prefetched, so
+  only the share `struct_page_shown` of each transfer shows.
+- `counters`: NR_FREE_PAGES is counted per CPU; a delta beyond the threshold goes to two shared lines (zone and machine)
+  by two atomic adds. Linux v4.10 (ea57485af8f4), mm/vmstat.c: calculate_normal_threshold, __mod_zone_page_state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from simalloc.allocators.steps import KernelSteps
+from simalloc.machine import Burst, Cpu, Machine, Program
+from simalloc.memory import Zone
+
+PAGES_OF_128_MIB = 1 << 15
+
+
+@dataclass(frozen=True, slots=True)
+class LineSwitches:
+    """Which of them are simulated."""
+
+    zone: bool = True
+    free_area: bool = False
+    struct_pages: bool = False
+    counters: bool = False
+
+
+def stat_threshold(cpus: int, managed_pages: int) -> int:
+    """Return how many pages a CPU's delta may reach before it is added to the shared counter."""
+    memory = (managed_pages // PAGES_OF_128_MIB).bit_length()
+    return min(125, 2 * cpus.bit_length() * (1 + memory))
+
+
+class SharedLines:
+    """Who wrote which line last. It changes under zone->lock; struct pages with their owner."""
+
+    def __init__(self, machine: Machine, steps: KernelSteps, switches: LineSwitches) -> None:
+        self.switches = switches
+        self.any = switches.free_area or switches.struct_pages or switches.counters
+        self._transfer = machine.topology.transfer
+        self._step = machine.transfer_step
+        self._atomic = steps.counter_atomic
+        self._shown = steps.costs["struct_page_shown"]
+        self._cpus = len(machine.cpus)
+        self._list_writers: dict[tuple[Zone, int], int] = {}
+        self._page_owners: dict[int, int] = {}
+        self._deltas: dict[tuple[Zone, int], int] = {}
+        self._counted_last: dict[Zone, int] = {}
+
+    def buddy(self, cpu: Cpu, zone: Zone, change: int, taken: Sequence[int]) -> Program[None]:
+        """Pay for what a CPU has just done to a zone's lists: `change` free pages more, of which `taken` it has."""
+        cycles = 0.0
+        if self.switches.free_area:
+            cycles += self._lists(cpu, zone)
+        if self.switches.struct_pages:
+            cycles += self._pages(cpu, taken)
+        if self.switches.counters:
+            cycles += yield from self._count(cpu, zone, change)
+        if round(cycles):
+            yield Burst(self._step, round(cycles))
+
+    def page(self, cpu: Cpu, pfn: int) -> Program[None]:
+        """Pay for a struct page that its owner hands to the allocator on this CPU."""
+        cycles = round(self._pages(cpu, (pfn,)))
+        if cycles:
+            yield Burst(self._step, cycles)
+
+    def own(self, cpu: Cpu, pfns: Sequence[int]) -> bool:
+        """Whether all these pages' struct pages were last used on this CPU, or nobody looks."""
+        if not self.switches.struct_pages:
+            return True
+        index, owners = cpu.index, self._page_owners
+        return all(owners.get(pfn, index) == index for pfn in pfns)
+
+    def _lists(self, cpu: Cpu, zone: Zone) -> int:
+        written, order, cycles = zone.buddy.written, 0, 0
+        zone.buddy.written = 0
+        while written:
+            if written & 1:
+                last = self._list_writers.get((zone, order), cpu.index)
+                cycles += self._transfer(last, cpu.index)
+                self._list_writers[zone, order] = cpu.index
+            written >>= 1
+            order += 1
+        return cycles
+
+    def _pages(self, cpu: Cpu, pfns: Sequence[int]) -> float:
+        owners, index, transfer = self._page_owners, cpu.index, self._transfer
+        cycles = 0
+        for pfn in pfns:
+            last = owners.get(pfn, index)
+            if last != index:
+                cycles += transfer(last, index)
+            owners[pfn] = index
+        return cycles * self._shown
+
+    def _count(self, cpu: Cpu, zone: Zone, change: int) -> Program[int]:
+        delta = self._deltas.get((zone, cpu.index), 0) + change
+        if abs(delta) <= stat_threshold(self._cpus, zone.pages):
+            self._deltas[zone, cpu.index] = delta
+            return 0
+        self._deltas[zone, cpu.index] = 0
+        yield self._atomic * 2
+        last = self._counted_last.get(zone, cpu.index)
+        self._counted_last[zone] = cpu.index
+        return 2 * self._transfer(last, cpu.index)

@@ -1,0 +1,32 @@
+"""What the machine must know of where its CPUs are: how far a cache line travels, and which node a CPU is on."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Topology(Protocol):
+    """Where CPUs are. `hardware.Topology` is the real one; `Uniform` is enough where distance does not matter."""
+
+    def transfer(self, source: int, target: int) -> int:
+        """Return how many cycles it takes CPU `target` to fetch a cache line that CPU `source` has modified."""
+        ...
+
+    def node(self, cpu: int) -> int:
+        """Return the NUMA node of the CPU."""
+        ...
+
+
+class Uniform:
+    """Every two CPUs are equally far from each other, on one node: `cycles` a cache line."""
+
+    def __init__(self, cycles: int = 0) -> None:
+        self.cycles = cycles
+
+    def transfer(self, source: int, target: int) -> int:
+        """Return the one distance there is; 0 from a CPU to itself."""
+        return self.cycles if source != target else 0
+
+    def node(self, cpu: int) -> int:  # noqa: ARG002
+        """Return 0: there is one node."""
+        return 0
