@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simalloc.hardware import LEVELS, Recency
-from simalloc.memory import MigrateType, Pcp, PcpSizes, Zone, pages_of, size_of, sizes_v4_10
+from simalloc.memory import MigrateType, Pcp, PcpSizes, Zone, pages_of, size_of, sizes_v4_10, sizes_v5_14
 from simalloc.memory.initial import fragment, warm
 from simalloc.memory.zone import watermarks_v4_10
 
@@ -56,11 +56,11 @@ PUBLISHED_SIZES = [
 
 @pytest.mark.parametrize(("zone", "batch", "high"), PUBLISHED_SIZES)
 def test_batch_and_high_are_the_published_ones(zone: str, batch: int, high: int) -> None:
-    assert sizes_v4_10(pages_of(zone)) == PcpSizes(batch, high)
+    assert sizes_v4_10(pages_of(zone), local_cpus=8) == PcpSizes(batch, high)
 
 
 def test_a_tiny_zone_has_batch_1_and_high_0() -> None:
-    assert sizes_v4_10(pages_of("16MiB")) == PcpSizes(batch=1, high=0)
+    assert sizes_v4_10(pages_of("16MiB"), local_cpus=1) == PcpSizes(batch=1, high=0)
 
 
 def test_watermarks_of_4_gib() -> None:
@@ -129,6 +129,85 @@ def test_a_drain_takes_as_many_as_asked_and_none_twice(counts: tuple[int, int, i
     taken = [pfn for _, pfns in pcp.take_for_drain(wanted) for pfn in pfns]
     assert len(set(taken)) == wanted
     assert pcp.count == sum(counts) - wanted == sum(map(len, pcp.lists))
+
+
+# Since Linux v5.14: zones of less than 512 MiB have the batch of v4.10, those of 1 GiB and more have 63.
+@pytest.mark.parametrize(
+    ("zone", "batch"), [("16MiB", 1), ("64MiB", 3), ("256MiB", 15), ("512MiB", 31), ("1GiB", 63), ("64GiB", 63)]
+)
+def test_batch_since_v5_14(zone: str, batch: int) -> None:
+    assert sizes_v5_14(pages_of(zone), local_cpus=1).batch == batch
+
+
+@pytest.mark.parametrize(("cpus", "high"), [(1, 3096), (8, 387), (12, 258), (13, 4 * 63), (1024, 4 * 63)])
+def test_high_since_v5_14_is_a_cpus_share_of_the_low_watermark_and_at_least_4_batches(cpus: int, high: int) -> None:
+    assert sizes_v5_14(pages_of("4GiB"), cpus).high == high
+
+
+def scaled(batch: int = 63, high: int = 3096) -> Pcp:
+    return Pcp(PcpSizes(batch, high), orders=(0, 1, 2, 3, 9))
+
+
+def test_drains_double_up_to_all_but_a_batch() -> None:
+    pcp = scaled()
+    assert [pcp.next_drain() for _ in range(8)] == [63, 126, 252, 504, 1008, 2016, 3033, 3033]
+
+
+def test_a_drain_is_never_less_than_a_batch_nor_more_than_high_leaves() -> None:
+    pcp = scaled(high=252)
+    assert [pcp.next_drain() for _ in range(4)] == [63, 126, 189, 189]
+
+
+@pytest.mark.parametrize("high", [63, 64])
+def test_a_high_set_so_low_that_no_batch_can_stay_still_drains(high: int) -> None:
+    assert scaled(high=high).next_drain() == 1
+
+
+@pytest.mark.parametrize(("order", "blocks"), [(0, 63), (1, 31), (2, 15), (3, 7), (9, 2)])
+def test_a_refill_is_a_batch_of_pages_or_two_blocks(order: int, blocks: int) -> None:
+    assert scaled().refill_blocks(order) == blocks
+
+
+def test_a_batch_of_1_refills_one() -> None:
+    assert scaled(batch=1, high=4).refill_blocks(3) == 1
+
+
+def test_the_count_is_in_pages() -> None:
+    pcp = scaled()
+    pcp.refill([0, 8], pcp.place(3, M))
+    pcp.push(512, pcp.place(9, U))
+    pcp.pop(pcp.place(3, M))
+    assert (pcp.count, pcp.refilled) == (8 + 512, 16)
+
+
+def test_a_drain_empties_list_by_list_from_the_one_asked_for() -> None:
+    pcp = scaled()
+    for place, pages in ((pcp.place(0, U), [1, 2]), (pcp.place(0, R), [3, 4]), (pcp.place(1, M), [6, 8])):
+        for pfn in pages:
+            pcp.push(pfn, place)
+    assert list(pcp.take_list_by_list(7, first=R)) == [(0, R, [3, 4]), (1, M, [6, 8]), (0, U, [1])]
+
+
+def test_a_drain_takes_whole_blocks() -> None:
+    pcp = scaled()
+    for pfn in (0, 8, 16):
+        pcp.push(pfn, pcp.place(3, M))
+    taken = list(pcp.take_list_by_list(9, first=0))
+    assert (taken, pcp.count, pcp.drained) == ([(3, M, [0, 8])], 8, 16)
+
+
+@given(st.lists(st.tuples(st.sampled_from((0, 1, 2, 3, 9)), st.sampled_from(MigrateType)), max_size=80), st.data())
+def test_a_drain_list_by_list_takes_as_many_as_asked_and_no_block_more(
+    blocks: list[tuple[int, MigrateType]], data: st.DataObject
+) -> None:
+    pcp = scaled()
+    for number, (order, mt) in enumerate(blocks):
+        pcp.push(number << 9, pcp.place(order, mt))
+    before, wanted = pcp.count, data.draw(st.integers(0, pcp.count))
+    taken = list(pcp.take_list_by_list(wanted, data.draw(st.integers(0, len(pcp.lists) - 1))))
+    pages = sum(len(pfns) << order for order, _, pfns in taken)
+    assert wanted <= pages < wanted + (1 << (taken[-1][0] if taken else 0))
+    assert pcp.count == before - pages
 
 
 def test_warmed_lists_are_where_a_drain_leaves_them() -> None:

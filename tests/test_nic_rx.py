@@ -122,7 +122,7 @@ def test_moderation_means_fewer_interrupts() -> None:
     assert interrupts(50.0) < interrupts(5.0) / 2
 
 
-@pytest.mark.parametrize("allocator", ["v4.10", "noirq-v2", "v4.11-rc", "bh-disable", "v4.11"])
+@pytest.mark.parametrize("allocator", ["v4.10", "noirq-v2", "v4.11-rc", "bh-disable", "v4.11", "v4.17", "v6.1"])
 @pytest.mark.parametrize("freed_by", ["softirq", "task"])
 def test_no_page_is_lost_whoever_frees_it(allocator: str, freed_by: str) -> None:
     nic(allocator, freed_by=freed_by, cpus=4, check=True, milliseconds=0.5)

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -169,11 +170,17 @@ def calibrate(
     format_: Annotated[TextFormat, typer.Option("--format", help="what to print")] = TextFormat.TABLE,
 ) -> None:
     """Fit the cost model to the scenario's published figures; print parameters, errors, residuals, predictions."""
-    from simalloc.calibration import fit_scenario  # noqa: PLC0415
+    from simalloc.calibration import fit_by_simulation, fit_scenario, simulated_text  # noqa: PLC0415
     from simalloc.calibration.report import as_json, as_text  # noqa: PLC0415
     from simalloc.scenario import find, load  # noqa: PLC0415
 
     scenario = load(file, set_ or ())
+    if scenario.calibration.on:
+        _progress(f"{scenario.name}: simulating trial after trial")
+        trials = fit_by_simulation(scenario, find(file).resolve().parent, jobs=os.cpu_count() or 1)
+        _progress("")
+        typer.echo(json.dumps(asdict(trials), indent=1) if format_ is TextFormat.JSON else simulated_text(trials))
+        return
     _progress(f"{scenario.name}: counting steps in {len(scenario.cases)} cases")
     found = fit_scenario(scenario, find(file).resolve().parent)
     _progress("")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
+from simalloc.allocators.list_free import ListFree
 from simalloc.machine import Context, Cpu, Program
 from simalloc.measure import Found, IrqsOffTracer, LongWindow, Recorded, Recorder
 from simalloc.results import Row
@@ -93,12 +94,18 @@ def _paths(model: Model, cpu: Cpu, recorder: Recorder, found: list[Explained]) -
     else:
         page = _page((yield from keep("alloc, straight from the buddy lists", allocator.alloc_pages(cpu))))
         yield from keep("free, straight to the buddy lists", allocator.free_pages(cpu, page))
-    block = _page((yield from keep("alloc, order 1", allocator.alloc_pages(cpu, 1))))
-    yield from keep("free, order 1", allocator.free_pages(cpu, block, 1))
+    # Order 1, and if that is on the pcp too, the lowest order that is not.
+    for order in (1, 4) if 1 in allocator.pcp_orders else (1,):
+        how = ", pcp empty: refill" if order in allocator.pcp_orders else ""
+        block = _page((yield from keep(f"alloc, order {order}{how}", allocator.alloc_pages(cpu, order))))
+        yield from keep(f"free, order {order}", allocator.free_pages(cpu, block, order))
+    pages: list[int] = []
     if allocator.has_bulk:
-        pages: list[int] = []
         got = yield from keep(f"bulk alloc of {BULK_PAGES}", allocator.alloc_pages_bulk(cpu, BULK_PAGES, pages))
         yield from keep(f"bulk free of {got}", allocator.free_pages_bulk(cpu, pages))
+    elif isinstance(allocator, ListFree):
+        yield from allocator.alloc_pages_each(cpu, BULK_PAGES, pages)
+        yield from keep(f"bulk free of {BULK_PAGES}", allocator.free_pages_bulk(cpu, pages))
 
 
 def _page(pfn: int | None) -> int:
@@ -115,7 +122,7 @@ def explain_text(allocator: str, paths: list[Explained], heading: Callable[[str]
         for each in path.steps:
             times = f"{each.times} x" if each.times > 1 else ""
             bar = "|" if each.irqs_off else " "
-            lines.append(f"  {bar} {each.step.name:<18}{times:>6}{each.cycles:>7}  {each.step.activity.value}")
+            lines.append(f"  {bar} {each.step.name:<19}{times:>6}{each.cycles:>7}  {each.step.activity.value}")
         lines.append("")
     return "\n".join(lines)
 

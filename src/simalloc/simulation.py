@@ -85,7 +85,15 @@ def _zones(scenario: Scenario, case: Case) -> Iterator[Zone]:
     pages = pages_of(memory.zone)
     for node in case.nodes():
         for number in range(memory.zones_per_node):
-            zone = Zone(f"Normal {node}.{number}", pages, case.machine.cpus, case.sizes, start, node)
+            zone = Zone(
+                f"Normal {node}.{number}",
+                pages,
+                case.machine.cpus,
+                case.sizes,
+                start,
+                node=node,
+                pcp_orders=case.version.mechanism.pcp_orders,
+            )
             if memory.initial == "warmed":
                 warm(zone, MigrateType.UNMOVABLE)
             elif memory.initial == "fragmented":
@@ -180,11 +188,13 @@ def run(scenario: Scenario, *, jobs: int = 1, folder: Path | None = None, progre
     published = _published(scenario, folder)
     result = _empty_result(scenario, published)
     first: dict[tuple[object, ...], list[CaseResult]] = {}
+    origin: dict[str, list[CaseResult]] = {}
     try:
         with _Workers(jobs) as workers:
             for index, runs in _replicated(scenario, workers):
                 case = scenario.cases[index]
                 baseline = first.setdefault(tuple(case.parameters.items()), runs)
+                _add_change(case, runs, origin.setdefault(case.label, runs))
                 _add(result, case, runs, baseline, published)
                 if progress:
                     progress(_name(case))
@@ -342,6 +352,16 @@ def _add(
     result.ledger += [head | row for row in found.ledger]
     result.locks += [{**head, "allocator": allocator, "unit": "cycles", **row} for row in found.locks]
     result.latency += [{**head, "allocator": allocator, **row} for row in found.latency]
+
+
+def _add_change(case: Case, runs: Sequence[CaseResult], origin: Sequence[CaseResult]) -> None:
+    """Add to each run the change of the workload's figure against the first point of the sweep, under its numbers."""
+    name = case.workload.change_of()
+    if name is None or not case.parameters:
+        return
+    for run_, first in zip(runs, origin, strict=False):
+        now, then = (next(f.value for f in each.measured if f.metric == name) for each in (run_, first))
+        run_.measured.append(Measured(f"{name}_change", 100 * (now / then - 1) if then else 0.0, "%"))
 
 
 def _key(figure: Measured) -> tuple[object, ...]:

@@ -19,8 +19,8 @@ from simalloc.hardware import Recency
 from simalloc.machine import Await, Context, Cpu, Machine, Program, RuleBroken, SendIpi, SpinLock, Sync
 from simalloc.memory import MigrateType, Pcp, Zone
 
-DrainBy = Literal["ipi", "worker"]
-"""How drain_all_pages reaches other CPUs."""
+DrainBy = Literal["ipi", "worker", "caller"]
+"""How drain_all_pages reaches other CPUs' lists; the caller takes their locks, which its mechanism must have."""
 
 
 class Allocator(ABC):
@@ -31,6 +31,9 @@ class Allocator(ABC):
 
     has_bulk: ClassVar[bool] = False
     """Whether there is a bulk API; without one `alloc_pages_bulk` may not be called."""
+
+    pcp_orders: ClassVar[Sequence[int]] = (0,)
+    """The orders of which CPUs keep blocks."""
 
     def __init__(
         self,
@@ -47,7 +50,7 @@ class Allocator(ABC):
         self.zonelists = [zonelist(machine, zones, cpu) for cpu in machine.cpus]
         self.k = steps
         self.lines = SharedLines(machine, steps, lines)
-        moving = round(steps.costs["zone_lines"]) if lines.zone else 0
+        moving = steps.costs["zone_lines"] if lines.zone else 0.0
         self.zone_lock: dict[Zone, SpinLock] = {zone: steps.lock("zone->lock", moving) for zone in zones}
         self.views: dict[Zone, list[ZoneView]] = {zone: [ZoneView(zone) for _ in machine.cpus] for zone in zones}
         half_point = round(steps.costs["struct_page_lines"])
@@ -95,10 +98,7 @@ class Allocator(ABC):
         if self.lines.switches.struct_pages:
             yield from self.lines.page(cpu, pfn)
         zone = self.zone_of(pfn)
-        if order:
-            yield from self.free_pages_ok(cpu, zone, pfn, order)
-        else:
-            yield from self.free_unref_page(cpu, zone, pfn, cold=cold)
+        yield from self._free_any(cpu, zone, pfn, order, cold=cold)
 
     def alloc_pages_bulk(
         self, cpu: Cpu, count: int, pages: list[int], mt: MigrateType = MigrateType.UNMOVABLE
@@ -151,6 +151,9 @@ class Allocator(ABC):
     def free_unref_page(self, cpu: Cpu, zone: Zone, pfn: int, *, cold: bool) -> Program[None]:
         """Free one order-0 page of `zone`, to the pcp lists if this context may use them."""
 
+    def note_alloc(self, pcp: Pcp, hits: int = 1) -> None:  # noqa: B027 - most have nothing to note
+        """Change what `hits` allocations change in a pcp beside its lists, one by one or in a stride: here nothing."""
+
     # The zone walk
 
     def zone_of(self, pfn: int) -> Zone:
@@ -165,10 +168,15 @@ class Allocator(ABC):
             return self.rmqueue_buddy(cpu, zone, order, mt)
         return self.rmqueue(cpu, zone, mt, cold=cold)
 
+    def _free_any(self, cpu: Cpu, zone: Zone, pfn: int, order: int, *, cold: bool) -> Program[None]:
+        if order:
+            return self.free_pages_ok(cpu, zone, pfn, order)
+        return self.free_unref_page(cpu, zone, pfn, cold=cold)
+
     def _slow_path(self, cpu: Cpu, order: int, mt: MigrateType, *, cold: bool) -> Program[int | None]:
         pfn = yield from self._down_to_min(cpu, order, mt, cold=cold)
         if pfn is None and self.drains_on_failure and not cpu.in_interrupt():
-            yield from self.drain_all_pages()
+            yield from self.drain_all_pages(cpu)
             pfn = yield from self._down_to_min(cpu, order, mt, cold=cold)
         return pfn
 
@@ -250,14 +258,14 @@ class Allocator(ABC):
         self.drains_on_failure = True
         self.machine.expect_ipis(max(1, round(self.k.costs["ipi_delivery"])))
 
-    def drain_all_pages(self) -> Program[None]:
+    def drain_all_pages(self, cpu: Cpu) -> Program[None]:  # noqa: ARG002 - who drains as the caller asks
         """Have every CPU return the pages on its pcp lists, and wait for the slowest.
 
         The kernel spares CPUs whose lists it finds empty, by a read that races with their use. Here every CPU is
         asked: what another CPU's lists hold right now is not known on local clocks, and finding out is as dear.
 
         By IPI, in hardirq context, up to Linux v4.10 (ea57485af8f4); by a worker, in a task, from v4.11
-        (0ccce3b92421).
+        (0ccce3b92421). Who drains as the caller has this differently.
         """
         yield Sync()
         targets = self.machine.cpus
@@ -288,12 +296,11 @@ class Allocator(ABC):
         yield self.k.irq_restore
 
     def _remove(self, cpu: Cpu, zone: Zone, order: int, mt: MigrateType, *, count: int = 1) -> Program[list[int]]:
-        """Take one block, or up to `count` pages, off the buddy lists and charge for it; zone->lock is held."""
+        """Take up to `count` blocks off the buddy lists and charge for it; zone->lock is held."""
         k, buddy = self.k, zone.buddy
         splits, fallbacks = buddy.splits, buddy.fallbacks
         if order:
-            block = buddy.remove(order, mt)
-            pfns = [] if block is None else [block]
+            pfns = [block for _ in range(count) if (block := buddy.remove(order, mt)) is not None]
         else:
             pfns = buddy.remove_pages(count, mt)
         zone.free_pages -= len(pfns) << order
@@ -304,15 +311,24 @@ class Allocator(ABC):
             yield k.buddy_split * (buddy.splits - splits)
         if buddy.fallbacks > fallbacks:
             yield k.buddy_fallback * (buddy.fallbacks - fallbacks)
-        for level, pages in enumerate(self.recency[cpu.index].touch_all(pfns)):
-            if level and pages:
-                yield k.struct_page_miss[level] * pages
+        yield from self._touch(cpu, pfns)
         if self.lines.any:
             yield from self.lines.buddy(cpu, zone, -(len(pfns) << order), pfns)
         return pfns
 
-    def _insert(self, cpu: Cpu, zone: Zone, runs: list[tuple[MigrateType, list[int]]], order: int) -> Program[None]:
-        """Put runs of blocks of one type on the buddy lists and charge for them; zone->lock is held."""
+    def _touch(self, cpu: Cpu, pfns: Sequence[int]) -> Program[None]:
+        """Use many struct pages, and charge for those that have gone cold."""
+        for level, pages in enumerate(self.recency[cpu.index].touch_all(pfns)):
+            if level and pages:
+                yield self.k.struct_page_miss[level] * pages
+
+    def _insert(
+        self, cpu: Cpu, zone: Zone, runs: list[tuple[MigrateType, list[int]]], order: int, *, picked: bool = False
+    ) -> Program[None]:
+        """Put runs of blocks of one type on the buddy lists and charge for them; zone->lock is held.
+
+        `picked`: they have been taken off their pcp lists, and paid for, before.
+        """
         buddy = zone.buddy
         merges, blocks = buddy.merges, 0
         for mt, pfns in runs:
@@ -324,7 +340,7 @@ class Allocator(ABC):
                 buddy.insert_pages(pfns, mt)
         zone.free_pages += blocks << order
         self.views[zone][cpu.index].refresh()
-        yield self.k.buddy_insert * blocks
+        yield (self.k.buddy_insert_picked if picked else self.k.buddy_insert) * blocks
         if buddy.merges > merges:
             yield self.k.buddy_merge * (buddy.merges - merges)
         if self.lines.any:

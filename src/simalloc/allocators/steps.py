@@ -45,6 +45,9 @@ class KernelSteps:
         self.bulk_free_call = self.define("bulk_free_call", Activity.CALL, function_call=1)
         self.pcp_pop = one("pcp_pop", Activity.LIST)
         self.pcp_push = one("pcp_push", Activity.LIST)
+        self.pcp_pick = one("pcp_pick", Activity.LIST)
+        self.pcp_trylock = self.define("pcp_trylock", Activity.LOCK, spin_lock=1)
+        self.pcp_unlock = self.define("pcp_unlock", Activity.LOCK, spin_unlock=1)
         self.zone_counters = one("zone_counters", Activity.STATISTICS)
         self.event_counter = one("event_counter", Activity.STATISTICS)
         self.counter_atomic = self.define("counter_atomic", Activity.STATISTICS, put_page=1)
@@ -58,6 +61,9 @@ class KernelSteps:
         self.buddy_split = self.define("buddy_split", Activity.BUDDY_REMOVE, buddy_level=1)
         self.buddy_fallback = one("buddy_fallback", Activity.BUDDY_REMOVE)
         self.buddy_insert = one("buddy_insert", Activity.BUDDY_INSERT)
+        self.buddy_insert_picked = self.define(
+            "buddy_insert_picked", Activity.BUDDY_INSERT, buddy_insert=1, pcp_pick=-1
+        )
         self.buddy_merge = self.define("buddy_merge", Activity.BUDDY_INSERT, buddy_level=1)
         self.struct_page_miss = [
             self.define("struct_page_miss", Activity.CACHE_MISS, struct_page_miss=share_of_level(level))
@@ -72,7 +78,7 @@ class KernelSteps:
         """Define a step that costs the parameter of its own name."""
         return self.define(name, activity, effect, **{name: 1.0})
 
-    def lock(self, name: str, protected_lines: int = 0) -> SpinLock:
+    def lock(self, name: str, protected_lines: float = 0) -> SpinLock:
         """Make a spinlock that pays this kernel's prices, over so many lines of data that move with it."""
         self._locks += 1
         return SpinLock(

@@ -1,9 +1,10 @@
 """Runs of pcp hits in one arithmetic step.
 
 Nobody writes a hit path twice: it is recorded from the allocator's own generator, run once against a scratch zone. A
-hit then costs the recorded steps and moves one page between the pcp list's head and the caller, and as many hits are
-taken at once as fit before the next thing that matters: the list's end, the high mark, or the CPU's horizon. Where
-none fits (in lockstep, under an observer of steps) callers take the ordinary way, with the same result to the cycle.
+hit then costs the recorded steps and moves one page between the pcp list's head and the caller (what else it changes
+the allocator's `note_alloc` says), and as many hits are taken at once as fit before the next thing that matters: the
+list's end, the high mark, or the CPU's horizon. Where none fits (in lockstep, under an observer of steps, on a path
+that takes a real lock) callers take the ordinary way, with the same result to the cycle.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ class Strides:
             return []
         self._stride(cpu, path, run)
         pfns = pcp.pop_many(mt, run)
+        allocator.note_alloc(pcp, run)
         for saw in allocator.hooks.page_allocated:
             for pfn in pfns:
                 saw(cpu, pfn, 0)
@@ -115,7 +117,7 @@ class Strides:
     def _record(self, call: str, cpu: Cpu) -> HitPath | None:
         allocator, k = self._allocator, self._allocator.k
         cpus = len(allocator.machine.cpus)
-        scratch = Zone("scratch", SMALLEST_ZONE, cpus, PcpSizes(batch=1, high=4))
+        scratch = Zone("scratch", SMALLEST_ZONE, cpus, PcpSizes(batch=1, high=4), pcp_orders=allocator.pcp_orders)
         mt = MigrateType.UNMOVABLE
         allocator.views[scratch] = [ZoneView(scratch) for _ in range(cpus)]
         allocator.zone_lock[scratch] = k.lock("scratch")

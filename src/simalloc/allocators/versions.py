@@ -9,19 +9,24 @@ from simalloc.allocators.base import Allocator, DrainBy
 from simalloc.allocators.bh_disable import BhDisable
 from simalloc.allocators.irq_disable import IrqDisable
 from simalloc.allocators.noirq import NoIrq, NoIrqPcp
+from simalloc.allocators.pcp_spinlock import PcpSpinlock
 from simalloc.allocators.shared_lines import LineSwitches
 from simalloc.allocators.steps import KernelSteps
+from simalloc.allocators.two_phase_drain import TwoPhaseDrain
 from simalloc.machine import Machine
-from simalloc.memory import PcpSizes, Zone, sizes_v4_10
+from simalloc.memory import PcpSizes, Zone, sizes_v4_10, sizes_v5_14
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A kernel version's page allocator: mechanism, rule for batch and high, and how it drains all CPUs."""
+    """A kernel version's page allocator: mechanism, rule for batch and high, and how it drains all CPUs.
+
+    The rule takes the zone's pages and the number of CPUs local to it.
+    """
 
     name: str
     mechanism: type[Allocator]
-    sizes: Callable[[int], PcpSizes]
+    sizes: Callable[[int, int], PcpSizes]
     drain_by: DrainBy
     about: str
     models: str
@@ -79,6 +84,22 @@ VERSIONS: dict[str, Version] = {
             "worker",
             "the revert: v4.10's locking, with the worker drain kept",
             "Linux v4.11 (d34b0733b452)",
+        ),
+        Version(
+            "v4.17",
+            TwoPhaseDrain,
+            sizes_v4_10,
+            "worker",
+            "interrupts masked, once for up to 32 pages of a list free; drains pick pages before they lock the zone",
+            "Linux v4.17 (97334162e4d7)",
+        ),
+        Version(
+            "v6.1",
+            PcpSpinlock,
+            sizes_v5_14,
+            "caller",
+            "a lock in each pcp, tried with interrupts masked; blocks on the pcp; drains that grow; bulk API",
+            "Linux v6.1 (01b44456a7aa)",
         ),
     )
 }

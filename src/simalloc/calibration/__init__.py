@@ -2,6 +2,7 @@
 
 from simalloc.calibration.design import Design, Point, design
 from simalloc.calibration.fit import Calibration, Fit, Prediction, fit_scenario, predict, solve, whole_cycles
+from simalloc.calibration.simulated import SimulatedFit, fit_by_simulation, simulated_text
 
 __all__ = [
     "Calibration",
@@ -9,9 +10,12 @@ __all__ = [
     "Fit",
     "Point",
     "Prediction",
+    "SimulatedFit",
     "design",
+    "fit_by_simulation",
     "fit_scenario",
     "predict",
+    "simulated_text",
     "solve",
     "whole_cycles",
 ]

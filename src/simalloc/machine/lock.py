@@ -40,7 +40,7 @@ class SpinLock:
         acquire: Step,
         release: Step,
         *,
-        lines: int = 0,
+        lines: float = 0,
         kind: LockKind = QSPINLOCK,
         seed: int = 0,
     ) -> None:
@@ -69,11 +69,11 @@ class SpinLock:
         """Whether somebody waits."""
         return bool(self.waiters or self.set_aside)
 
-    def lines_from(self, last: Cpu | None, cpu: Cpu, lines: int) -> int:
+    def lines_from(self, last: Cpu | None, cpu: Cpu, lines: float) -> int:
         """Return the cycles `cpu` needs to fetch so many lines that `last` wrote last."""
         if last is None or last is cpu:
             return 0
-        return self.machine.topology.transfer(last.index, cpu.index) * lines
+        return round(self.machine.topology.transfer(last.index, cpu.index) * lines)
 
     def hand_over(self, releaser: Cpu, held: int) -> None:
         """Choose the next owner and wake it; it fetches what it needs itself."""

@@ -52,7 +52,7 @@ class Machine:
         self.steps = StepTable()
         self.spin_step = self.steps.define("spin", Activity.SPIN, 1)
         self.idle_step = self.steps.define("idle", Activity.IDLE, 1)
-        self.transfer_step = self.steps.define("line transfer", Activity.TRANSFER, 1)
+        self.transfer_step = self.steps.define("line_transfer", Activity.TRANSFER, 1)
         free = self.steps.define("interrupt", Activity.INTERRUPT, 0)
         self.price_interrupts(entry=free, leave=free, softirq=free, send_ipi=free)
         self.cpus = [Cpu(self, index) for index in range(cpus)]

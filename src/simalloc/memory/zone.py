@@ -5,6 +5,7 @@ Linux v4.10 (ea57485af8f4), struct zone; watermarks from `init_per_zone_wmark_mi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isqrt
 
@@ -45,11 +46,19 @@ class Zone:
     """`pages` page frames from `start`, and one pcp per CPU.
 
     `free_pages` is NR_FREE_PAGES: the pages on the buddy lists. Pages on pcp lists are not free pages. `node` is the
-    NUMA node the memory is on.
+    NUMA node the memory is on; `pcp_orders` are the orders that pcps have lists for.
     """
 
     def __init__(
-        self, name: str, pages: int, cpus: int, sizes: PcpSizes, start: int = FIRST_FRAME, node: int = 0
+        self,
+        name: str,
+        pages: int,
+        cpus: int,
+        sizes: PcpSizes,
+        start: int = FIRST_FRAME,
+        *,
+        node: int = 0,
+        pcp_orders: Sequence[int] = (0,),
     ) -> None:
         if pages < SMALLEST_ZONE:
             raise ValueError(f"a zone of {pages} pages is too small; the smallest is {SMALLEST_ZONE} pages (16MiB)")
@@ -62,7 +71,7 @@ class Zone:
         self.buddy = Buddy(start, pages)
         self.free_pages = pages
         self.sizes = sizes
-        self.pcps = [Pcp(sizes) for _ in range(cpus)]
+        self.pcps = [Pcp(sizes, pcp_orders) for _ in range(cpus)]
 
     def __contains__(self, pfn: int) -> bool:
         return self.start <= pfn < self.end

@@ -24,6 +24,7 @@ TITLES = {
     "wait_share": "of all CPU cycles: waiting for locks, hand-overs included",
     "hold_share": "of all CPU cycles: in locked sections",
     "transfer_share": "of all CPU cycles: fetching lines in them",
+    "unmap_time": "of a page's time spent unmapping it (workload.unmapping says how many begin so)",
     "fairness": "fairness (Jain)",
     "warmup": "cut as warm-up (MSER-5)",
     "spin_share": "of all CPU cycles spent waiting for zone->lock",

@@ -86,6 +86,11 @@ class MachineSpec(Strict):
             raise ValueError(f"{name!r} is no machine preset; {suggestion(name, presets())}")
         return name
 
+    def cpus_per_node(self) -> int:
+        """Return how many CPUs the kernel finds on a node, whether the workload runs on them or not."""
+        shape = self.cost_model().shape
+        return self.cpus if shape is None else shape.cpus // (shape.sockets * shape.nodes_per_socket)
+
     def cost_model(self) -> CostModel:
         """Return the preset with the changes asked for."""
         model = preset(self.preset).with_cycles(self.costs)
@@ -108,8 +113,8 @@ class MemorySpec(Strict):
     )
     drain_on_failure: bool = Field(
         default=False,
-        description="a task whose allocation fails has all CPUs' pcp lists drained (IPIs in v4.10, workers later) and "
-        "tries again; bounds how far CPUs may run ahead, so it is slower",
+        description="a task whose allocation fails has all CPUs' pcp lists drained (by IPIs in v4.10, then workers, by "
+        "itself in v6.1) and tries again; CPUs may run less far ahead, so it is slower",
     )
     span: str = Field(default="256MiB", description="fragmented: the part of the zone that has free pages")
     free_share: Annotated[float, Field(gt=0, le=0.5)] = Field(
@@ -258,6 +263,9 @@ class CalibrationSpec(Strict):
     """What `simalloc calibrate` fits and checks."""
 
     fit: list[str] | None = Field(default=None, description="parameters to fit; all the preset calls fitted by default")
+    on: Selection = Field(
+        default={}, description="workloads other than pagealloc: which published rows to fit on, such as {cpus: [1, 2]}"
+    )
     predictions: list[PredictionSpec] = Field(default=[], description="checks of what the fit is worth")
 
 
@@ -348,8 +356,10 @@ class Scenario(Strict):
             raise Problem((*path, "allocator"), f"name one; known are {', '.join(VERSIONS)}")
         version = VERSIONS[allocator.name]
         machine = _over(self.machine, spec.machine, (*path, "machine"))
-        computed = version.sizes(pages_of(self.memory.zone))
-        sizes = PcpSizes(allocator.batch or computed.batch, allocator.high or computed.high)
+        computed = version.sizes(pages_of(self.memory.zone), machine.cpus_per_node())
+        if allocator.batch:
+            computed = computed.with_batch(allocator.batch)
+        sizes = PcpSizes(computed.batch, allocator.high or computed.high)
         if sizes.high < sizes.batch and (allocator.batch or allocator.high):
             key = "high" if allocator.high else "batch"
             whose = path if getattr(spec.allocator, key) else ()

@@ -53,6 +53,10 @@ class WorkloadSpec(Strict, ABC):
         """Return the metrics that replications are to make precise."""
         return ()
 
+    def change_of(self) -> str | None:
+        """Return the metric whose change along a sweep is a figure of its own, `..._change`; None if none is."""
+        return None
+
     def also(self) -> WorkloadSpec | None:
         """Return a second workload, run on one CPU without interrupts, whose figures stand beside this one's."""
         return None

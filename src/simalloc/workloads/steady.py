@@ -62,7 +62,7 @@ class SteadyWorkload(Workload):
     def program(self, cpu: Cpu) -> Program[None]:
         """Return what runs on `cpu`, without end."""
 
-    def done(self, cpu: Cpu, operations: int = 1) -> None:
+    def done(self, cpu: Cpu, operations: float = 1) -> None:
         """Count operations finished now."""
         self.windows.add("operations", cpu.clock, operations)
 

@@ -1,0 +1,32 @@
+"""How large pcp lists are by default: batch and high, as each kernel computes them from its zone."""
+
+from __future__ import annotations
+
+from simalloc.memory.pcp import PcpSizes
+from simalloc.memory.size import PAGE_SIZE
+from simalloc.memory.zone import watermarks_v4_10
+
+
+def sizes_v4_10(managed_pages: int, local_cpus: int) -> PcpSizes:  # noqa: ARG001 - one rule's shape is every rule's
+    """Return batch and high: 31 and 186 for any zone of 512 MiB or more, however many CPUs share it.
+
+    Linux v4.10 (ea57485af8f4), zone_batchsize() and pageset_set_batch().
+    """
+    batch = _batch(managed_pages, 512 * 1024)
+    return PcpSizes(batch=max(batch, 1), high=6 * batch)
+
+
+def sizes_v5_14(managed_pages: int, local_cpus: int) -> PcpSizes:
+    """Return batch and high: 63 for any zone of 1 GiB or more, and the CPUs' shares of the LOW watermark.
+
+    With all lists of the `local_cpus` CPUs of the zone's node full, as much is parked as the watermark keeps free.
+    Linux v5.14 (44042b449872), zone_batchsize() and zone_highsize(); the batch since Linux v4.19 (d8a759b57035).
+    """
+    batch = max(_batch(managed_pages, 1024 * 1024), 1)
+    return PcpSizes(batch, high=max(watermarks_v4_10(managed_pages).low // local_cpus, 4 * batch))
+
+
+def _batch(managed_pages: int, at_most_bytes: int) -> int:
+    """Return a quarter of 1/1024 of the zone, rounded to just under a power of two so that it spreads over caches."""
+    quarter = max(min(managed_pages // 1024, at_most_bytes // PAGE_SIZE) // 4, 1)
+    return (1 << ((quarter + quarter // 2).bit_length() - 1)) - 1
