@@ -57,19 +57,25 @@ class Await:
 
 
 class Barrier:
-    """Op: wait, running the one-cycle `step`, until all `parties` have come here; then it starts anew."""
+    """Op: wait, running the one-cycle `step`, until all `parties` have come here; then it starts anew.
 
-    def __init__(self, machine: Machine, parties: int, step: Step) -> None:
-        self.machine = machine
+    Each waiter has an event of its own: of several woken by one event the first could run ahead, and take the event
+    queue with it, before the others have woken.
+    """
+
+    def __init__(self, parties: int, step: Step) -> None:
         self.parties = parties
         self.step = step
-        self._next = Await(machine, parties, step)
+        self._waiting: list[tuple[Cpu, Event]] = []
 
     def perform(self, cpu: Cpu) -> Events[None]:
         """Arrive, and wait for the others."""
         yield from cpu.sync()
-        gathering = self._next
-        if gathering.left == 1:
-            self._next = Await(self.machine, self.parties, self.step)
-        gathering.arrive(cpu)
-        yield from gathering.perform(cpu)
+        if len(self._waiting) == self.parties - 1:
+            waiting, self._waiting = self._waiting, []
+            for other, woken in waiting:
+                cpu.machine.fire(woken, other)
+            return
+        woken = Event(cpu.machine.env)
+        self._waiting.append((cpu, woken))
+        yield from cpu.wait(woken, self.step)

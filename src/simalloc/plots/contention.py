@@ -198,5 +198,7 @@ def _legend(curves: list[Curve]) -> list[Line2D]:
     ]
     if published:
         handles.append(Line2D([], [], linestyle="", label="points: published"))
-    handles.append(Line2D([], [], color="#555555", linestyle=":", label="bound: work + lock of one CPU"))
+    handles.append(
+        Line2D([], [], color="#555555", linestyle=":", label="asymptotic bound, from one CPU's own work and lock")
+    )
     return handles

@@ -56,7 +56,7 @@ class AllocBench(Workload):
         self.spec = spec
         self.machine = steps.machine
         self.times = LockTimes()
-        self.barrier = Barrier(self.machine, len(self.machine.cpus), self.machine.idle_step)
+        self.barrier = Barrier(len(self.machine.cpus), self.machine.idle_step)
         self.start_step = self.machine.steps.define("leave the barrier", Activity.WORK, 1)
         self._figures: dict[str, list[tuple[float, ...]]] = {}
         self._seed = 0

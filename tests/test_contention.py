@@ -1,0 +1,149 @@
+"""Workloads on many CPUs, topology and zones, shared lines, sweeps and replications: what they give."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from simalloc.allocators.shared_lines import stat_threshold
+from simalloc.measure import mser5
+from simalloc.results import Result
+from simalloc.scenario import ScenarioError, build, load
+from simalloc.simulation import build_model, run
+
+
+def small(**over: Any) -> dict[str, Any]:
+    return {
+        "name": "t",
+        "machine": {"preset": "ice-lake-5320", "cpus": 4},
+        "allocator": "v6.1",
+        "memory": {"zone": "4GiB"},
+        "latency": False,
+        "workload": {"kind": "alloc-bench", "pages": 2000, "repeats": 50},
+        "replications": 2,
+    } | over
+
+
+def value(result: Result, metric: str, **where: Any) -> float:
+    return float(result.select(metric=metric, **where)[0]["value"])
+
+
+def test_repeat_is_flat_and_bulk_is_not() -> None:
+    result = run(build(small(sweep={"machine.cpus": [1, 8]})))
+    times = {(m, n): value(result, m, cpus=n) for m in ("alloc", "repeat") for n in (1, 8)}
+    assert (times["repeat", 8] / times["repeat", 1], times["alloc", 8] > 1.5 * times["alloc", 1]) == (1.0, True)
+
+
+def test_parts_of_a_call_add_up_to_its_time() -> None:
+    result = run(build(small()))
+    parts = sum(value(result, f"alloc_{part}") for part in ("own", "wait", "hold", "transfer"))
+    assert parts == pytest.approx(value(result, "alloc"))
+
+
+def test_results_do_not_depend_on_the_number_of_processes() -> None:
+    scenario = build(small(sweep={"machine.cpus": [2, 4]}, replications={"at_least": 2, "at_most": 4, "within": 0.01}))
+    assert run(scenario, jobs=1).to_json() == run(scenario, jobs=2).to_json()
+
+
+def test_replications_go_on_until_the_interval_is_small_enough() -> None:
+    scenario = build(small(replications={"at_least": 2, "at_most": 6, "within": 1e-9}))
+    assert run(scenario).rows[0]["replications"] == 6
+
+
+def test_every_figure_of_several_cpus_has_an_interval() -> None:
+    result = run(build(small(replications="auto")))
+    assert all("ci95" in row for row in result.rows)
+
+
+def test_two_labels_are_compared_as_paired_differences() -> None:
+    compare = [{"label": "a"}, {"label": "same"}]
+    rows = run(build(small(compare=compare))).select(label="same", metric="alloc")
+    assert (rows[0]["change"], rows[0]["change_ci95"]) == (0.0, 0.0)
+
+
+def test_a_swept_value_that_is_wrong_is_told_at_the_sweep() -> None:
+    with pytest.raises(ScenarioError, match=r"sweep.*machine.cpus.*less than or equal to 1024"):
+        build(small(sweep={"machine.cpus": [1, 2000]}))
+
+
+def test_a_machine_has_only_so_many_cpus() -> None:
+    with pytest.raises(ScenarioError, match="ice-lake-5320 has 52 CPUs, 53 are asked for"):
+        build(small(machine={"preset": "ice-lake-5320", "cpus": 53}))
+
+
+def test_each_node_in_use_has_its_zones_and_cpus_prefer_their_own() -> None:
+    scenario = build(small(machine={"preset": "skylake-ep", "cpus": 56}, memory={"zone": "1GiB", "zones_per_node": 2}))
+    system = build_model(scenario, scenario.cases[0])
+    assert [zone.node for zone in system.allocator.zonelists[30]] == [1, 1, 0, 0]
+
+
+def test_a_page_goes_home_to_its_zone() -> None:
+    scenario = build(small(machine={"preset": "skylake-ep", "cpus": 30}, memory={"zone": "1GiB"}))
+    system = build_model(scenario, scenario.cases[0])
+    assert system.allocator.zone_of(system.zones[1].start).node == 1
+
+
+@pytest.mark.parametrize("line", ["zone", "free_area", "struct_pages", "counters"])
+def test_each_kind_of_shared_line_costs_something_alone(line: str) -> None:
+    off = {"zone": False}
+    workload = {"kind": "alloc-bench", "modes": ["bulk"], "pages": 3000}
+
+    def moved(lines: dict[str, bool]) -> float:
+        machine = {"preset": "ice-lake-5320", "cpus": 4, "shared_lines": lines}
+        result = run(build(small(machine=machine, workload=workload, allocator="v4.10", replications=1)))
+        return value(result, "alloc_transfer") + value(result, "free_transfer")
+
+    assert moved(off | {line: True}) > moved(off)
+
+
+def test_the_counter_threshold_is_the_kernels() -> None:
+    gib = 1 << 18
+    assert [stat_threshold(8, 4 * gib), stat_threshold(64, 4 * gib), stat_threshold(1024, 16 * gib)] == [56, 98, 125]
+
+
+@pytest.mark.parametrize(
+    "workload",
+    [
+        {"kind": "producer-consumer", "milliseconds": 0.5},
+        {"kind": "mixed", "milliseconds": 0.5, "think": {"empirical": ["100ns", "1us"]}},
+        {"kind": "page-fault", "milliseconds": 1.0, "mapping": 2000},
+        {"kind": "alloc-bench", "modes": ["bulk", "repeat", "rand"], "pages": 500, "repeats": 20},
+    ],
+)
+def test_local_clocks_and_lockstep_give_the_same_bytes_and_lose_no_page(workload: dict[str, Any]) -> None:
+    machine = {"preset": "ice-lake-5320", "cpus": 4, "shared_lines": {"free_area": True, "struct_pages": True}}
+    scenario = build(small(workload=workload, machine=machine, replications=1, check=workload["kind"] != "page-fault"))
+    fast = run(scenario)
+    slow = run(scenario.model_copy(update={"lockstep": True}))
+    assert (fast.rows, fast.locks) == (slow.rows, slow.locks)
+
+
+def test_mser5_cuts_the_rise_and_keeps_the_level() -> None:
+    noise = np.random.default_rng(1).normal(0, 1, 200)
+    series = np.concatenate([np.linspace(0, 100, 30), np.full(170, 100.0)]) + noise
+    assert 25 <= mser5(series.tolist()) <= 40
+
+
+def test_a_desktop_hardly_waits_for_the_zone_lock() -> None:
+    settings = ["sweep={allocator.batch: [31]}", "workload.milliseconds=2", "replications=1"]
+    result = run(
+        load("page-fault-2018", [*settings, "compare=[{label: d, machine: {preset: haswell-desktop, cpus: 8}}]"])
+    )
+    assert value(result, "zone_lock_share") < 3
+
+
+def test_the_lru_lock_takes_the_zone_locks_place() -> None:
+    settings = ["sweep={allocator.batch: [31, 511]}", "workload.milliseconds=4", "replications=1"]
+    result = run(load("page-fault-2018", [*settings, "compare=[{label: s}]"]))
+    zone, lru = ([value(result, f"{lock}_lock_share", batch=b) for b in (31, 511)] for lock in ("zone", "lru"))
+    assert (zone[0] > lru[0], zone[1] < lru[1]) == (True, True)
+
+
+def test_ice_lake_is_predicted_beyond_what_it_was_fitted_on() -> None:
+    settings = ["sweep={machine.cpus: [5, 6]}", "replications=1", "workload.pages=40000", "workload.modes=[bulk]"]
+    rows = run(load("linux-alloc-bench-2023", settings)).rows
+    errors = [abs(row["value"] / row["published"] - 1) for row in rows if "published" in row]
+    assert len(errors) == 4
+    assert np.mean(errors) < 0.08
