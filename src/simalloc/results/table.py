@@ -67,6 +67,8 @@ def _key(row: Row) -> Key:
 
 def _name(key: Key) -> str:
     metric, parameters = key
+    if "order" not in dict(parameters):
+        return ", ".join([metric, *(f"{name} {value}" for name, value in parameters)])
     return "-".join(
         [f"Amean {metric}", *(f"odr{value}" if name == "order" else f"{value}" for name, value in parameters)]
     )
