@@ -6,7 +6,7 @@ from simalloc.results.errors import relative_error
 from simalloc.results.metric_table import TITLES
 from simalloc.results.result import Result, Row
 
-CELL = 22
+CELL = 27
 
 
 def sweep_table(result: Result) -> str:
@@ -36,13 +36,13 @@ def _block(swept: list[str], labels: list[str], metric: str, points: dict[tuple[
 def _cell(row: Row | None, *, published: bool) -> str:
     if row is None:
         return " " * (CELL + (19 if published else 0))
-    text = f"{row['value']:.6g}" if abs(row["value"]) >= 1000 else f"{row['value']:.2f}"
+    text = f"{row['value']:.4g}" if abs(row["value"]) >= 1000 else f"{row['value']:.2f}"
     if row.get("ci95"):
-        text += f" +-{row['ci95']:.2g}" if row["ci95"] < 1000 else f" +-{row['ci95']:.0f}"
+        text += f" +-{row['ci95']:.2g}" if row["ci95"] < 1000 else f" +-{row['ci95']:.1e}"
     text = text.rjust(CELL)
     if published and row.get("published") is not None:
         error = f"{relative_error(row):+.1%}" if row["unit"] != "%" else f"{row['value'] - row['published']:+.1f}"
-        text += f"{row['published']:>11.6g}" + (error if row["published"] or row["unit"] == "%" else "").rjust(8)
+        text += f"{row['published']:>11.4g}" + (error if row["published"] or row["unit"] == "%" else "").rjust(8)
     elif published:
         text += " " * 19
     return text
