@@ -73,6 +73,16 @@ def test_a_machine_has_only_so_many_cpus() -> None:
         build(small(machine={"preset": "ice-lake-5320", "cpus": 53}))
 
 
+def test_too_many_cpus_in_a_sweep_are_told_there() -> None:
+    with pytest.raises(ScenarioError, match=r"^sweep.machine.cpus: ice-lake-5320 has 52 CPUs, 53"):
+        build(small(sweep={"machine.cpus": [1, 53]}))
+
+
+def test_a_time_without_a_unit_is_told_what_to_write() -> None:
+    with pytest.raises(ScenarioError, match=r"workload.think: 5 is not a time; write it with a unit, such as 2us"):
+        build(small(workload={"kind": "mixed", "think": 5}))
+
+
 def test_each_node_in_use_has_its_zones_and_cpus_prefer_their_own() -> None:
     scenario = build(small(machine={"preset": "skylake-ep", "cpus": 56}, memory={"zone": "1GiB", "zones_per_node": 2}))
     system = build_model(scenario, scenario.cases[0])

@@ -54,7 +54,7 @@ def applies(result: Result) -> bool:
 def contention(result: Result) -> Figure:
     """Draw time per call, throughput, and the shares of the first curves."""
     curves = _curves(result)
-    stacks = [curve for curve in curves if _waits(curve)][:MOST_STACKS] or curves[:1]
+    stacks = _different([curve for curve in curves if _waits(curve)])[:MOST_STACKS] or curves[:1]
     with rc_context(style.PARAMETERS | {"font.size": 12, "axes.titlesize": 13, "axes.labelsize": 12}):
         figure = Figure(figsize=(style.SLIDE[0], 9.0), layout="constrained")
         parts: Any = figure.subfigures(2, 1, height_ratios=[1.35, 1])
@@ -94,6 +94,16 @@ def _curves(result: Result) -> list[Curve]:
             closed = {c: row["value"] for (name, c), row in rows.items() if name == "closed_form"}
             curves.append(Curve(label, total, parts, closed))
     return curves
+
+
+def _different(curves: list[Curve]) -> list[Curve]:
+    """Leave out curves that end within 1 % of an earlier one: their cycles went the same way."""
+    kept: dict[float, Curve] = {}
+    for curve in curves:
+        end = float(curve.total[max(curve.total)]["value"])
+        if all(abs(end / other - 1) > 0.01 for other in kept):
+            kept[end] = curve
+    return list(kept.values())
 
 
 def _waits(curve: Curve) -> bool:

@@ -56,6 +56,7 @@ def _curve(axis: Axes, result: Result, label: str, metric: str, i: int) -> None:
         color=style.COLOURS[i],
         linestyle=style.DASHES[i],
         linewidth=2.2,
+        elinewidth=1.0,
         capsize=3,
     )
     shown = [row for row in rows if "published" in row]

@@ -329,7 +329,12 @@ class Scenario(Strict):
             except ValidationError as error:
                 first = problems_of(error, model_at)[0]
                 raise Problem(("sweep", _nearest(first.path, self.sweep)), str(first)) from None
-            yield point._cases(dict(zip(names, values, strict=True)))
+            try:
+                yield point._cases(dict(zip(names, values, strict=True)))
+            except Problem as problem:
+                if dotted(problem.path) in self.sweep:
+                    raise Problem(("sweep", dotted(problem.path)), problem.message) from None
+                raise
 
     def _cases(self, parameters: Mapping[str, Any]) -> list[Case]:
         known = sorted(preset(self.machine.preset).parameters)

@@ -25,6 +25,8 @@ class Duration(Strict):
     @model_validator(mode="before")
     @classmethod
     def _plain_is_constant(cls, value: Any) -> Any:
+        if not isinstance(value, str | dict | Duration):
+            raise ValueError(f"{value!r} is not a time; write it with a unit, such as 2us, or exponential: 2us")  # noqa: TRY004
         return {"constant": value} if isinstance(value, str) else value
 
     @field_validator("constant", "exponential", "empirical")
