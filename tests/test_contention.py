@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from simalloc.allocators.shared_lines import stat_threshold
+from simalloc.machine import Cpu, Mailbox, Program
 from simalloc.measure import mser5
 from simalloc.results import Result
 from simalloc.scenario import ScenarioError, build, load
@@ -81,6 +82,66 @@ def test_too_many_cpus_in_a_sweep_are_told_there() -> None:
 def test_a_time_without_a_unit_is_told_what_to_write() -> None:
     with pytest.raises(ScenarioError, match=r"workload.think: 5 is not a time; write it with a unit, such as 2us"):
         build(small(workload={"kind": "mixed", "think": 5}))
+
+
+@pytest.mark.parametrize(
+    ("over", "message"),
+    [
+        ({"replications": {"at_least": 9, "at_most": 3}}, "replications: at_least 9 is more than at_most 3"),
+        ({"workload": {"kind": "alloc-bench", "dropped": 2}}, "2 of 2 iterations dropped leaves none"),
+        ({"workload": {"kind": "alloc-bench", "modes": ["bulk", "bulk"]}}, "modes names one twice"),
+        ({"machine": {"lock": "mutex"}}, "machine.lock: there is no lock 'mutex'"),
+        ({"machine": {"shared_lines": {"zones": True}}}, 'shared_lines.zones: unknown key; did you mean "zone"'),
+        ({"compare": [{"label": "a", "machine": {"cpus": 500}}]}, r"compare\[0\].machine.cpus: .* has 52 CPUs, 500"),
+    ],
+)
+def test_wrong_input_is_told_where_it_stands(over: dict[str, Any], message: str) -> None:
+    with pytest.raises(ScenarioError, match=message):
+        build(small(**over))
+
+
+def test_prices_of_every_label_are_part_of_the_configuration() -> None:
+    def digest(lines: float) -> str:
+        machine = {"preset": "skylake-ep", "costs": {"zone_lines": lines}}
+        return build(small(compare=[{"label": "a"}, {"label": "b", "machine": machine}])).digest()
+
+    assert digest(1) != digest(2)
+
+
+def test_a_bulk_call_takes_from_its_own_node() -> None:
+    machine = {"preset": "skylake-ep", "cpus": 30}
+    scenario = build(small(machine=machine, memory={"zone": "1GiB"}))
+    system = build_model(scenario, scenario.cases[0])
+    pages: list[int] = []
+
+    def program(cpu: Cpu) -> Program[None]:
+        if cpu.index == 29:
+            yield from system.allocator.alloc_pages_bulk(cpu, 8, pages)
+
+    system.machine.run([program(cpu) for cpu in system.machine.cpus])
+    assert all(pfn in system.zones[1] for pfn in pages)
+    assert len(pages) == 8
+
+
+@pytest.mark.parametrize("allocator", ["v4.10", "v4.17", "v6.1"])
+def test_a_page_from_another_cpu_brings_its_struct_page_when_freed_in_a_list(allocator: str) -> None:
+    machine = {"preset": "ice-lake-5320", "cpus": 2, "shared_lines": {"zone": False, "struct_pages": True}}
+    scenario = build(small(machine=machine, allocator=allocator))
+    system = build_model(scenario, scenario.cases[0])
+    box = Mailbox("pages", 1)
+
+    def give(cpu: Cpu) -> Program[None]:
+        pages: list[int] = []
+        yield from system.allocator.alloc_pages_each(cpu, 10, pages)
+        yield box.post(pages)
+
+    def take(cpu: Cpu) -> Program[None]:
+        pages = yield box.receive
+        yield from system.allocator.free_pages_bulk(cpu, pages)
+
+    first, second = system.machine.cpus
+    system.machine.run([give(first), take(second)])
+    assert second.cycles_of(system.machine.transfer_step) == pytest.approx(10 * 112 * 0.08, abs=5)
 
 
 def test_each_node_in_use_has_its_zones_and_cpus_prefer_their_own() -> None:

@@ -95,8 +95,7 @@ class Allocator(ABC):
         level = self.recency[cpu.index].touch(pfn)
         if level:
             yield self.k.struct_page_miss[level]
-        if self.lines.switches.struct_pages:
-            yield from self.lines.page(cpu, pfn)
+        yield from self.lines.pages(cpu, (pfn,))
         zone = self.zone_of(pfn)
         yield from self._free_any(cpu, zone, pfn, order, cold=cold)
 

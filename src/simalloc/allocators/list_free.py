@@ -35,6 +35,7 @@ class ListFree(Allocator):
                 saw(cpu, pfn, 0)
         yield self.k.put_page * len(pages)
         yield from self._touch(cpu, pages)
+        yield from self.lines.pages(cpu, pages)
         cpu.site = "free_unref_page_list"
         yield self.k.free_prepare * len(pages)
         zones = list(map(self.zone_of, pages))

@@ -95,7 +95,7 @@ class NoIrq(NoIrqPcp):
         if pages:
             return 0
         k = self.k
-        zone = self.zones[0]
+        zone = self.zonelists[cpu.index][0]
         if self.is_barred(cpu):
             return (yield from self._single(cpu, pages, mt))
         yield k.bulk_call

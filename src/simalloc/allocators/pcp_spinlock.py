@@ -46,8 +46,7 @@ class PcpSpinlock(ListFree):
         self.pcp_lock: defaultdict[Pcp, SpinLock] = defaultdict(self._new_pcp_lock)
 
     def _new_pcp_lock(self) -> SpinLock:
-        k = self.k
-        return SpinLock(self.machine, "pcp->lock", k.pcp_trylock, k.pcp_unlock, lines=PCP_LINES - 1, kind=k.lock_kind)
+        return self.k.lock("pcp->lock", PCP_LINES - 1, acquire=self.k.pcp_trylock, release=self.k.pcp_unlock)
 
     # One block
 
@@ -224,7 +223,7 @@ class PcpSpinlock(ListFree):
         got: list[int] = []
         if count > 1:
             yield self.k.bulk_call
-            for zone in self.zones:
+            for zone in self.zonelists[cpu.index]:
                 if self.views[zone][cpu.index].free_pages > zone.watermarks.low + count:
                     got = yield from self._bulk_from(cpu, zone, count, mt)
                     break

@@ -64,9 +64,9 @@ class SharedLines:
         if round(cycles):
             yield Burst(self._step, round(cycles))
 
-    def page(self, cpu: Cpu, pfn: int) -> Program[None]:
-        """Pay for a struct page that its owner hands to the allocator on this CPU."""
-        cycles = round(self._pages(cpu, (pfn,)))
+    def pages(self, cpu: Cpu, pfns: Sequence[int]) -> Program[None]:
+        """Pay for struct pages that their owner hands to the allocator on this CPU."""
+        cycles = round(self._pages(cpu, pfns)) if self.switches.struct_pages else 0
         if cycles:
             yield Burst(self._step, cycles)
 

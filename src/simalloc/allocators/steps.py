@@ -28,7 +28,6 @@ class KernelSteps:
         self.preempt_enable = one("preempt_enable", Activity.MASK, Effect.PREEMPT_ON)
         self.spin_lock = one("spin_lock", Activity.LOCK)
         self.spin_unlock = one("spin_unlock", Activity.LOCK)
-        self.line_transfer = machine.transfer_step
         self.bh_disable = one("bh_disable", Activity.MASK, Effect.BH_OFF)
         self.bh_enable = one("bh_enable", Activity.MASK, Effect.BH_ON)
         self.in_irq_test = one("in_irq_test", Activity.MASK)
@@ -78,14 +77,16 @@ class KernelSteps:
         """Define a step that costs the parameter of its own name."""
         return self.define(name, activity, effect, **{name: 1.0})
 
-    def lock(self, name: str, protected_lines: float = 0) -> SpinLock:
+    def lock(
+        self, name: str, protected_lines: float = 0, *, acquire: Step | None = None, release: Step | None = None
+    ) -> SpinLock:
         """Make a spinlock that pays this kernel's prices, over so many lines of data that move with it."""
         self._locks += 1
         return SpinLock(
             self.machine,
             name,
-            self.spin_lock,
-            self.spin_unlock,
+            acquire or self.spin_lock,
+            release or self.spin_unlock,
             lines=protected_lines,
             kind=self.lock_kind,
             seed=hash((self._seed, self._locks)),

@@ -67,9 +67,9 @@ class CostModel:
         return [parameter.name for parameter in self if parameter.kind == "fitted"]
 
     def digest(self) -> str:
-        """Return a hash of all values: two runs with the same digest paid the same prices."""
+        """Return a hash of all values, and of the shape: two runs with the same digest paid the same prices."""
         values = {parameter.name: parameter.cycles for parameter in self}
-        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+        return hashlib.sha256(f"{json.dumps(values, sort_keys=True)} {self.shape}".encode()).hexdigest()[:12]
 
 
 def presets() -> list[str]:

@@ -49,6 +49,7 @@ class Topology:
     def __init__(self, shape: Shape, distances: Distances) -> None:
         self.shape = shape
         self.distances = distances
+        self.nearest = min(distances.core, distances.llc, distances.socket, distances.remote)
         self._core = [cpu % shape.cores for cpu in range(shape.cpus)]
         self._llc = [core // shape.cores_per_llc for core in self._core]
         self._node = [llc // shape.llcs_per_node for llc in self._llc]

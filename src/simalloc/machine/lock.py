@@ -60,7 +60,6 @@ class SpinLock:
         self.asking: set[int] = set()
         self.set_aside: deque[Waiter] = deque()
         self.local_handovers = 0
-        self.nearest: dict[int, int] = {}
         self.acquire = Acquire(self)
         self.trylock = TryAcquire(self)
         self.release = Release(self)

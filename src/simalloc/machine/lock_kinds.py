@@ -67,13 +67,11 @@ class TestAndTestAndSet(LockKind):
 
     def take_next(self, lock: SpinLock, releaser: Cpu) -> Waiter:
         """Draw one: by rejection, each with a chance proportional to 1 / distance from the releaser."""
-        waiters, transfer = lock.waiters, lock.machine.topology.transfer
-        nearest = min(lock.nearest.get(releaser.index, 1 << 62), transfer(releaser.index, waiters[0][0].index))
+        waiters, topology = lock.waiters, lock.machine.topology
         while True:
             place = lock.random.randrange(len(waiters))
-            distance = transfer(releaser.index, waiters[place][0].index)
-            nearest = lock.nearest[releaser.index] = min(nearest, distance)
-            if distance == 0 or lock.random.random() * distance <= nearest:
+            distance = topology.transfer(releaser.index, waiters[place][0].index)
+            if lock.random.random() * distance <= topology.nearest:
                 break
         # The order of those left does not matter: the last takes the place of who goes.
         waiters[place], waiters[-1] = waiters[-1], waiters[place]

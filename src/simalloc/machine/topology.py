@@ -8,6 +8,11 @@ from typing import Protocol
 class Topology(Protocol):
     """Where CPUs are. `hardware.Topology` is the real one; `Uniform` is enough where distance does not matter."""
 
+    @property
+    def nearest(self) -> int:
+        """The least cycles between two CPUs."""
+        ...
+
     def transfer(self, source: int, target: int) -> int:
         """Return how many cycles it takes CPU `target` to fetch a cache line that CPU `source` has modified."""
         ...
@@ -22,6 +27,7 @@ class Uniform:
 
     def __init__(self, cycles: int = 0) -> None:
         self.cycles = cycles
+        self.nearest = cycles
 
     def transfer(self, source: int, target: int) -> int:
         """Return the one distance there is; 0 from a CPU to itself."""

@@ -67,7 +67,8 @@ def _is_union_branch(part: str | int) -> bool:
 
 
 def _explain(details: list[Mapping[str, Any]], models: Callable[[Path], type[BaseModel] | None]) -> str:
-    detail = details[0]
+    # Of the branches of a union, one whose own check failed knows best what is wrong.
+    detail = next((each for each in details if each["type"] == "value_error"), details[0])
     match detail["type"]:
         case "extra_forbidden":
             model = models(detail["loc"][:-1])

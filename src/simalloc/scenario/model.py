@@ -5,19 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from simalloc.allocators import VERSIONS, LineSwitches, Version
-from simalloc.hardware import CostModel, Shape, preset, presets
-from simalloc.machine import LOCK_KINDS
+from simalloc.allocators import VERSIONS, Version
+from simalloc.hardware import preset
 from simalloc.memory import SMALLEST_ZONE, PcpSizes, pages_of, size_of
 from simalloc.memory.zone import watermarks_v4_10
 from simalloc.scenario.errors import Path, Problem, ScenarioError, dotted, problems_of, suggestion
+from simalloc.scenario.machine import LinesSpec, MachineSpec, ShapeSpec
 from simalloc.workloads import (
     WORKLOADS,
     AllocBenchSpec,
@@ -31,73 +31,6 @@ from simalloc.workloads import (
     WorkloadSpec,
 )
 from simalloc.workloads.arrivals import BurstUs, Pattern, check_bursts
-
-Part = Annotated[int, Field(ge=1, le=1024)] | None
-
-
-class ShapeSpec(Strict):
-    """How the machine is made up, where it is to differ from its preset."""
-
-    sockets: Part = Field(default=None, description="packages")
-    nodes_per_socket: Part = Field(default=None, description="NUMA nodes a socket")
-    llcs_per_node: Part = Field(default=None, description="last-level caches (CCX) a node")
-    cores_per_llc: Part = Field(default=None, description="cores that share one")
-    threads_per_core: Part = Field(default=None, description="SMT siblings")
-
-
-class LinesSpec(Strict):
-    """Which cache lines beside the lock's own CPUs take from each other; each can be switched alone."""
-
-    zone: bool = Field(default=True, description="`zone_lines` lines of struct zone move with zone->lock (an estimate)")
-    free_area: bool = Field(default=False, description="list heads of the orders changed, from who changed them last")
-    struct_pages: bool = Field(default=False, description="struct pages that another CPU used last")
-    counters: bool = Field(default=False, description="NR_FREE_PAGES: two atomic adds when a CPU's delta spills")
-
-    def switches(self) -> LineSwitches:
-        """Return them as the allocator wants them."""
-        return LineSwitches(self.zone, self.free_area, self.struct_pages, self.counters)
-
-
-class MachineSpec(Strict):
-    """The hardware: CPUs, and what things cost on them."""
-
-    preset: str = Field(default="seed-2017", description="cost model; `simalloc list machines`")
-    cpus: Annotated[int, Field(ge=1, le=1024)] = Field(
-        default=1, description="CPUs, the first of the machine: first threads of all cores, then their siblings"
-    )
-    lock: str = Field(default="qspinlock", description="kind of every spinlock; `simalloc list locks`")
-    topology: ShapeSpec | None = Field(default=None, description="what it is made up of, over the preset's")
-    shared_lines: LinesSpec = Field(default=LinesSpec(), description="cache lines beside the lock's")
-    costs: dict[str, Annotated[float, Field(ge=0, le=1e9)]] = Field(
-        default={}, description="parameters of the cost model to change, in its unit (cycles)"
-    )
-
-    @field_validator("lock")
-    @classmethod
-    def _lock_exists(cls, name: str) -> str:
-        if name not in LOCK_KINDS:
-            raise ValueError(f"there is no lock {name!r}; {suggestion(name, list(LOCK_KINDS))}")
-        return name
-
-    @field_validator("preset")
-    @classmethod
-    def _preset_exists(cls, name: str) -> str:
-        if name not in presets():
-            raise ValueError(f"{name!r} is no machine preset; {suggestion(name, presets())}")
-        return name
-
-    def cpus_per_node(self) -> int:
-        """Return how many CPUs the kernel finds on a node, whether the workload runs on them or not."""
-        shape = self.cost_model().shape
-        return self.cpus if shape is None else shape.cpus // (shape.sockets * shape.nodes_per_socket)
-
-    def cost_model(self) -> CostModel:
-        """Return the preset with the changes asked for."""
-        model = preset(self.preset).with_cycles(self.costs)
-        if self.topology is None:
-            return model
-        parts = self.topology.model_dump(exclude_none=True)
-        return replace(model, shape=(model.shape or Shape()).with_parts(**parts))
 
 
 class MemorySpec(Strict):
@@ -235,6 +168,12 @@ class ReplicationsSpec(Strict):
         default=1.0, description="stop when each main figure's 95 % interval is within this many % of it"
     )
 
+    @model_validator(mode="after")
+    def _least_is_at_most_most(self) -> ReplicationsSpec:
+        if self.at_least > self.at_most:
+            raise ValueError(f"at_least {self.at_least} is more than at_most {self.at_most}")
+        return self
+
 
 AnyWorkload = (
     PageAllocSpec | NicRxSpec | AllocBenchSpec | PageFaultSpec | ProducerConsumerSpec | MixedSpec | LockLoopSpec
@@ -362,16 +301,23 @@ class Scenario(Strict):
         version = VERSIONS[allocator.name]
         machine = _over(self.machine, spec.machine, (*path, "machine"))
         computed = version.sizes(pages_of(self.memory.zone), machine.cpus_per_node())
-        if allocator.batch:
-            computed = computed.with_batch(allocator.batch)
-        sizes = PcpSizes(computed.batch, allocator.high or computed.high)
-        if sizes.high < sizes.batch and (allocator.batch or allocator.high):
-            key = "high" if allocator.high else "batch"
-            whose = path if getattr(spec.allocator, key) else ()
+        sizes = computed.with_batch(allocator.batch) if allocator.batch else computed
+        if allocator.high:
+            sizes = PcpSizes(sizes.batch, allocator.high)
+        if allocator.high and sizes.high < sizes.batch:
+            whose = path if spec.allocator.high else ()
             raise Problem(
-                (*whose, "allocator", key),
+                (*whose, "allocator", "high"),
                 f"high {sizes.high} is below batch {sizes.batch}; a drain takes a batch, so high >= batch "
                 f"(the zone's own sizes are batch {computed.batch}, high {computed.high})",
+            )
+        shape = machine.cost_model().shape
+        if shape is not None and machine.cpus > shape.cpus:
+            whose = path if spec.machine else ()
+            raise Problem(
+                (*whose, "machine", "cpus"),
+                f"{machine.preset} has {shape.cpus} CPUs, {machine.cpus} are asked for; "
+                "machine.topology makes a larger one",
             )
         workload = _over(self.workload, spec.workload, (*path, "workload"))
         case = Case(spec.label, version, sizes, machine, self.memory, workload, parameters)
@@ -381,7 +327,8 @@ class Scenario(Strict):
     def digest(self) -> str:
         """Return a hash of the scenario and of every cost it pays; equal hashes mean equal simulated figures."""
         content = json.dumps(self.model_dump(mode="json", exclude={"about", "calibration"}), sort_keys=True)
-        return hashlib.sha256(f"{content} {self.machine.cost_model().digest()}".encode()).hexdigest()[:16]
+        prices = sorted({case.machine.cost_model().digest() for case in self.cases})
+        return hashlib.sha256(f"{content} {' '.join(prices)}".encode()).hexdigest()[:16]
 
 
 Spec = TypeVar("Spec", bound=Strict)
@@ -417,13 +364,6 @@ def _nearest(path: Path, keys: Iterable[str]) -> str:
 
 def _check_fit(path: Path, case: Case) -> None:
     """Raise Problem if the workload asks for what the allocator or the zone cannot give."""
-    shape = case.machine.cost_model().shape
-    if shape is not None and case.machine.cpus > shape.cpus:
-        raise Problem(
-            (*path, "machine", "cpus") if path and case.parameters == {} else ("machine", "cpus"),
-            f"{case.machine.preset} has {shape.cpus} CPUs, {case.machine.cpus} are asked for; "
-            "machine.topology makes a larger one",
-        )
     workload, version = case.workload, case.version
     if workload.uses_bulk() and not version.mechanism.has_bulk:
         with_bulk = [name for name, each in VERSIONS.items() if each.mechanism.has_bulk]

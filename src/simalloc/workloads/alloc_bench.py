@@ -11,7 +11,7 @@ from __future__ import annotations
 from statistics import fmean
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from simalloc.allocators import Allocator, KernelSteps
 from simalloc.machine import Activity, Barrier, Cpu, Instrument, Machine, Program
@@ -38,6 +38,14 @@ class AllocBenchSpec(WorkloadSpec):
     start_within_us: Annotated[float, Field(ge=0, le=1e6)] = Field(
         default=5.0, description="threads leave each barrier at random within so many us, as woken threads do"
     )
+
+    @model_validator(mode="after")
+    def _some_iteration_is_left(self) -> AllocBenchSpec:
+        if self.dropped >= self.iterations:
+            raise ValueError(f"{self.dropped} of {self.iterations} iterations dropped leaves none; drop fewer")
+        if len(set(self.modes)) < len(self.modes):
+            raise ValueError("modes names one twice")
+        return self
 
     def pages_needed(self) -> int:
         """Return the most pages a CPU holds at once."""
@@ -73,11 +81,11 @@ class AllocBench(Workload):
             for iteration in range(self.spec.iterations):
                 kept = iteration >= self.spec.dropped
                 if mode == "repeat":
-                    yield from self._meet(cpu, random.random())
+                    yield from self._meet(random.random())
                     yield from self._timed(cpu, "repeat", self._repeat(cpu), self.spec.repeats, kept=kept)
                     continue
                 pages: list[int] = []
-                yield from self._meet(cpu, random.random())
+                yield from self._meet(random.random())
                 name = "alloc" if mode == "bulk" else "rand_alloc"
                 allocate = self.allocator.alloc_pages_each(cpu, self.spec.pages, pages)
                 yield from self._timed(cpu, name, allocate, self.spec.pages, kept=kept)
@@ -85,12 +93,12 @@ class AllocBench(Workload):
                     raise MemoryError(f"cpu {cpu.index} got {len(pages)} of {self.spec.pages} pages: zone too small")
                 if mode == "rand":
                     random.shuffle(pages)
-                yield from self._meet(cpu, random.random())
+                yield from self._meet(random.random())
                 name = "free" if mode == "bulk" else "rand_free"
                 free = self.allocator.free_pages_each(cpu, pages)
                 yield from self._timed(cpu, name, free, self.spec.pages, kept=kept)
 
-    def _meet(self, cpu: Cpu, phase: float) -> Program[None]:  # noqa: ARG002
+    def _meet(self, phase: float) -> Program[None]:
         yield self.barrier
         spread = self.spec.start_within_us * self.machine.ghz * 1000
         yield self.start_step * int(phase * spread)

@@ -55,8 +55,7 @@ class LockLoop(SteadyWorkload):
 
     def measured(self) -> list[Measured]:
         """The same, and how evenly the CPUs were served: Jain's index, 1 = all alike."""
-        squares = sum(count**2 for count in self.counts)
-        fairness = sum(self.counts) ** 2 / (len(self.counts) * squares) if squares else 1.0
+        fairness = theory.jain(self.counts) if any(self.counts) else 1.0
         figures = [*super().measured(), Measured("fairness", fairness, "of 1")]
         closed = self.closed_form()
         if closed is not None:

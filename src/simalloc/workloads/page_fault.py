@@ -156,7 +156,6 @@ class PageFault(SteadyWorkload):
     def measured(self) -> list[Measured]:
         """The benchmark's score, and what profiles show: shares of all cycles spent waiting for each lock."""
         figures = {figure.metric: figure for figure in super().measured()}
-        named = {"zone_share": "zone_lock_share", "lru_lock_share": "lru_lock_share"}
         cut = round(figures["warmup"].value * self.machine.milliseconds(1)) // self.windows.length
         touch, unmap = (
             sum(self.windows.series(f"{phase} cycles")[cut:]) / max(sum(self.windows.series(f"{phase} pages")[cut:]), 1)
@@ -166,5 +165,5 @@ class PageFault(SteadyWorkload):
         score = Measured("score", len(self.machine.cpus) * self.machine.ghz * 1e9 / cycles, "faults/s")
         figures["unmap_time"] = Measured("unmap_time", 100 * unmap / cycles, "%")
         contention = Measured("contention", figures["wait_share"].value, "%")
-        locks = [Measured(to, figures[name].value, "%") for name, to in named.items()]
-        return [score, *locks, contention, *(f for f in figures.values() if f.metric not in named)]
+        locks = [figures.pop(name) for name in ("zone_lock_share", "lru_lock_share")]
+        return [score, *locks, contention, *figures.values()]

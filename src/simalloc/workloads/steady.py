@@ -97,7 +97,7 @@ class SteadyWorkload(Workload):
             "transfer_share": moved,
         }
         each = (
-            {f"{lock.removesuffix('->lock')}_share": share(f"{lock} waited") for lock in self.locks}
+            {f"{lock.replace('->', '_')}_share": share(f"{lock} waited") for lock in self.locks}
             if len(self.locks) > 1
             else {}
         )
