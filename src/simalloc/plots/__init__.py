@@ -1,25 +1,40 @@
 """Figures, one a file. Importing this package loads matplotlib; nothing below it does."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+
+from matplotlib.figure import Figure
 
 from simalloc.plots import contention, cost_by_batch, irq_windows, lock_shares, style, throughput
 from simalloc.results import Result
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of figure: whether a result has what it shows, and what draws it."""
+
+    applies: Callable[[Result], bool]
+    draw: Callable[[Result], Figure]
+
+
+FIGURES: dict[str, Kind] = {
+    "contention": Kind(contention.applies, contention.contention),
+    "cost_by_batch": Kind(cost_by_batch.applies, cost_by_batch.cost_by_batch),
+    "throughput": Kind(throughput.applies, throughput.throughput),
+    "lock_shares": Kind(lock_shares.applies, lock_shares.lock_shares),
+    "irq_windows": Kind(irq_windows.applies, irq_windows.irq_windows),
+}
+"""Every kind by its name, in the order they are drawn; the name is that of the file it is saved to."""
+
+
 def draw(result: Result, folder: Path) -> list[Path]:
     """Draw every figure that applies to the result into `folder`; return the files."""
     files = []
-    if contention.applies(result):
-        files += style.save(contention.contention(result), folder / "contention")
-    if cost_by_batch.applies(result):
-        files += style.save(cost_by_batch.cost_by_batch(result), folder / "cost_by_batch")
-    if throughput.applies(result):
-        files += style.save(throughput.throughput(result), folder / "throughput")
-    if lock_shares.applies(result):
-        files += style.save(lock_shares.lock_shares(result), folder / "lock_shares")
-    if irq_windows.applies(result):
-        files += style.save(irq_windows.irq_windows(result), folder / "irq_windows")
+    for name, kind in FIGURES.items():
+        if kind.applies(result):
+            files += style.save(kind.draw(result), folder / name)
     return files
 
 
-__all__ = ["draw"]
+__all__ = ["FIGURES", "Kind", "draw"]

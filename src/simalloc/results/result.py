@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from pandas import DataFrame
 
 Row = dict[str, Any]
@@ -64,6 +67,11 @@ class Result:
 
         return DataFrame(self.rows)
 
+    @property
+    def plot(self) -> Plots:
+        """The figures of this run: `result.plot.cost_by_batch()` returns a matplotlib Figure."""
+        return Plots(self)
+
     def select(self, **where: Any) -> list[Row]:
         """Return the rows with these values, such as `select(label="bulk", metric="alloc")`."""
         return [row for row in self.rows if all(row.get(key) == value for key, value in where.items())]
@@ -75,6 +83,30 @@ class Result:
         for file, text in files.items():
             file.write_text(text, encoding="utf-8")
         return list(files)
+
+
+class Plots:
+    """Draws a result's figures, by the names that `simalloc.plots.FIGURES` has; `dir()` tells which apply."""
+
+    def __init__(self, result: Result) -> None:
+        self._result = result
+
+    def __getattr__(self, name: str) -> Callable[[], Figure]:
+        kinds = _figures()
+        if name not in kinds:
+            raise AttributeError(f"there is no figure {name!r}; there are {', '.join(kinds)}")
+        if not kinds[name].applies(self._result):
+            raise AttributeError(f"this result has not what {name!r} shows; it has {', '.join(dir(self)) or 'none'}")
+        return lambda: kinds[name].draw(self._result)
+
+    def __dir__(self) -> list[str]:
+        return [name for name, kind in _figures().items() if kind.applies(self._result)]
+
+
+def _figures() -> dict[str, Any]:
+    # By name: drawing is above results, and loads matplotlib, which only those who draw should pay for.
+    kinds: dict[str, Any] = import_module("simalloc.plots").FIGURES
+    return kinds
 
 
 def _json_of(value: Any) -> str:

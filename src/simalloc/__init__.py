@@ -1,0 +1,41 @@
+"""simalloc: how CPUs share the Linux page allocator, simulated in cycles.
+
+    import simalloc
+    result = simalloc.run(simalloc.load("pagealloc-2017"))
+    result.to_dataframe()
+
+Names are loaded when they are first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from simalloc.results import Result, load_result
+    from simalloc.scenario import Scenario, ScenarioError, build
+    from simalloc.scenario.load import load
+    from simalloc.simulation import run
+
+_HOME = {
+    "Result": "simalloc.results",
+    "Scenario": "simalloc.scenario",
+    "ScenarioError": "simalloc.scenario",
+    "build": "simalloc.scenario",
+    "load": "simalloc.scenario",
+    "load_result": "simalloc.results",
+    "run": "simalloc.simulation",
+}
+
+__all__ = ["Result", "Scenario", "ScenarioError", "build", "load", "load_result", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'simalloc' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

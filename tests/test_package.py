@@ -1,0 +1,39 @@
+"""What `import simalloc` gives, and `result.plot`."""
+
+from __future__ import annotations
+
+import pytest
+
+import simalloc
+
+
+@pytest.fixture(scope="module")
+def result() -> simalloc.Result:
+    return simalloc.run(simalloc.load("pagealloc-2017", ["workload.batches=[1, 4]", "workload.samples=3"]))
+
+
+def test_every_public_name_is_there() -> None:
+    assert all(getattr(simalloc, name) for name in simalloc.__all__)
+
+
+def test_a_name_that_is_not_there_is_told() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'walk'"):
+        _ = simalloc.walk
+
+
+def test_a_result_draws_what_applies_to_it(result: simalloc.Result) -> None:
+    assert "cost_by_batch" in dir(result.plot)
+
+
+def test_a_figure_is_drawn(result: simalloc.Result) -> None:
+    assert result.plot.cost_by_batch().get_axes()
+
+
+def test_a_figure_that_does_not_apply_says_which_do(result: simalloc.Result) -> None:
+    with pytest.raises(AttributeError, match="it has cost_by_batch"):
+        result.plot.contention()
+
+
+def test_a_figure_that_does_not_exist_says_which_do(result: simalloc.Result) -> None:
+    with pytest.raises(AttributeError, match="there are contention, cost_by_batch"):
+        result.plot.pie()
