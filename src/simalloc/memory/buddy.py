@@ -11,7 +11,7 @@ of frame numbers.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress, repeat
 from operator import ne, sub
 
@@ -246,22 +246,17 @@ class Buddy:
         Pages that fill an aligned block in ascending order merge into it, whatever is around, at one merge fewer than
         there are pages; only then does it matter what the block merges with.
         """
-        if not pfns:
-            return
-        count, begin = len(pfns), 0
         blocks = []
-        for end in (*compress(range(1, count), map(ne, map(sub, pfns[1:], pfns), repeat(1))), count):
-            start, left = pfns[begin], end - begin
-            begin = end
+        for first, length in _runs(pfns):
+            start, left = first, length
             while left:
-                size = start & -start or TOP_PAGES
+                size = min(start & -start or TOP_PAGES, TOP_PAGES)
                 if size > left:
                     size = 1 << (left.bit_length() - 1)
-                order = min(size.bit_length() - 1, TOP_ORDER)
-                blocks.append((start, order))
-                start += 1 << order
-                left -= 1 << order
-        self.merges += count - len(blocks)
+                blocks.append((start, size.bit_length() - 1))
+                start += size
+                left -= size
+        self.merges += len(pfns) - len(blocks)
         self._insert_blocks(blocks, mt)
 
     def _insert_blocks(self, blocks: Iterable[tuple[int, int]], mt: MigrateType) -> None:
@@ -316,3 +311,11 @@ class Buddy:
         kind = self._kind.pop(pfn)
         self.written |= 1 << (kind >> _TYPE_BITS)
         del self.free_lists[kind >> _TYPE_BITS][kind & _TYPE_MASK][pfn]
+
+
+def _runs(pfns: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield the runs of consecutive frames, as (first, how many), in the order given: 7, 8, 9, 4 -> (7, 3), (4, 1)."""
+    count, begin = len(pfns), 0
+    for end in (*compress(range(1, count), map(ne, map(sub, pfns[1:], pfns), repeat(1))), count):
+        yield pfns[begin], end - begin
+        begin = end
