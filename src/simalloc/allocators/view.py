@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from simalloc.memory import MigrateType, Zone
+from simalloc.memory import PAGEBLOCK_ORDER, MigrateType, Zone
 
 
 class ZoneView:
@@ -38,15 +38,16 @@ class ZoneView:
 
     def file(self, pfns: Sequence[int], lowest: int, highest: int, lists: Sequence[list[int]]) -> None:
         """Append every page, all from `lowest` to `highest`, to the list of its pageblock's type."""
-        pageblock, get = self._zone.buddy.pageblock, self._types.get
-        first, last = pageblock(lowest), pageblock(highest)
+        get = self._types.get
+        first, last = lowest >> PAGEBLOCK_ORDER, highest >> PAGEBLOCK_ORDER
         if first == last:
             lists[get(first, MigrateType.MOVABLE)].extend(pfns)
             return
-        if last - first < len(pfns):
-            types = {get(block, MigrateType.MOVABLE) for block in range(first, last + 1)}
-            if len(types) == 1:
-                lists[types.pop()].extend(pfns)
-                return
+        near = last - first < len(pfns)
+        blocks = range(first, last + 1) if near else {pfn >> PAGEBLOCK_ORDER for pfn in pfns}
+        types = {get(block, MigrateType.MOVABLE) for block in blocks}
+        if len(types) == 1:
+            lists[types.pop()].extend(pfns)
+            return
         for pfn in pfns:
-            lists[get(pageblock(pfn), MigrateType.MOVABLE)].append(pfn)
+            lists[get(pfn >> PAGEBLOCK_ORDER, MigrateType.MOVABLE)].append(pfn)

@@ -263,14 +263,16 @@ class Cpu:
     def set_horizon(self) -> None:
         """Work out anew how far the clock may run before something is due. -1: every step takes the slow way."""
         machine, hooks = self.machine, self.machine.hooks
-        if machine.lockstep or hooks.steps_from <= self.clock < hooks.steps_until:
-            self.horizon = -1
-            return
-        self.horizon = min(machine.until - 1, self.interrupts.next_due())
-        if self.clock < hooks.steps_from:
-            self.horizon = min(self.horizon, hooks.steps_from)
+        horizon = self.interrupts.next_due()
+        if horizon >= machine.until:
+            horizon = machine.until - 1
+        if machine.lockstep:
+            horizon = -1
+        elif hooks.step and self.clock < hooks.steps_until:
+            horizon = min(horizon, hooks.steps_from) if self.clock < hooks.steps_from else -1
         if machine.lookahead is not None:
-            self.horizon = min(self.horizon, machine.now + machine.lookahead)
+            horizon = min(horizon, machine.now + machine.lookahead)
+        self.horizon = horizon
 
     # Running programs
 
@@ -296,9 +298,9 @@ class Cpu:
         """Count cycles to `context` from here on; a hardirq masks interrupts. Returns the context left."""
         previous = self.context
         if context is Context.HARDIRQ and previous is not Context.HARDIRQ:
-            self.apply(Effect.IRQ_OFF)
+            self._mask()
         elif previous is Context.HARDIRQ and context is not Context.HARDIRQ:
-            self.apply(Effect.IRQ_ON)
+            self._unmask()
         self.context = context
         self.tally = self.tallies[context]
         for saw in self.machine.hooks.context_switched:
@@ -408,8 +410,10 @@ class Sleep:
             if cpu.machine.lookahead is not None:
                 # An IPI not sent yet may end this; no further than one could come.
                 cycles = min(cycles, max(1, cpu.machine.now + cpu.machine.lookahead - cpu.clock))
-            yield from cpu.charge(cpu.machine.idle_step, cycles)
-            yield from cpu.interrupts.take_due()
+            if not cpu.takes(cpu.machine.idle_step, cycles):
+                yield from cpu.charge(cpu.machine.idle_step, cycles)
+            if cpu.interrupts.next_due() <= cpu.clock:
+                yield from cpu.interrupts.take_due()
             if cpu.clock >= cpu.machine.until:
                 raise TimeUp
         cpu.wakes_at = FOREVER

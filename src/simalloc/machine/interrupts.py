@@ -125,11 +125,12 @@ class Interrupts:
 
     def next_due(self) -> int:
         """Return the cycle of the next interrupt that would be let in under the present mask; FOREVER if none."""
-        if self.cpu.context is Context.NMI:
+        cpu = self.cpu
+        if cpu.context is Context.NMI:
             return FOREVER
-        due = self._nmis[0][0] if self._nmis else FOREVER
-        if self._irqs and self.cpu.irq_depth == 0:
-            due = min(due, self._irqs[0][0])
+        due = self._irqs[0][0] if self._irqs and cpu.irq_depth == 0 else FOREVER
+        if self._nmis and self._nmis[0][0] < due:
+            due = self._nmis[0][0]
         return due
 
     def take_due(self) -> Events[None]:
@@ -146,11 +147,12 @@ class Interrupts:
     def let_in(self, effect: Effect) -> Events[None]:
         """Serve what a lowered mask lets in: hardirqs at the unmask, softirqs at local_bh_enable, work at both."""
         cpu = self.cpu
-        if effect is Effect.IRQ_ON and cpu.irq_depth == 0:
+        if effect is Effect.IRQ_ON and self.next_due() <= cpu.clock:
             yield from self.take_due()
         if effect is Effect.BH_ON and self._may_run_softirqs():
             yield from self._do_softirq()
-        yield from self._reschedule()
+        if self._work or self._ksoftirqd_since is not None:
+            yield from self._reschedule()
 
     # Hardirqs and NMIs
 
@@ -171,14 +173,17 @@ class Interrupts:
         irq = self._take(self._irqs, nmi=False)
         site, previous = cpu.site, cpu.switch(Context.HARDIRQ)
         cpu.site = irq.name
-        yield from cpu.charge(machine.hardirq_entry)
+        if not cpu.takes(machine.hardirq_entry):
+            yield from cpu.charge(machine.hardirq_entry)
         yield from cpu.execute(irq.handler(cpu))
-        yield from cpu.charge(machine.hardirq_exit)
+        if not cpu.takes(machine.hardirq_exit):
+            yield from cpu.charge(machine.hardirq_exit)
         cpu.site = irq.name
         cpu.switch(previous)
         if self._may_run_softirqs():
             yield from self._do_softirq()
-        yield from self._reschedule()
+        if self._work or self._ksoftirqd_since is not None:
+            yield from self._reschedule()
         cpu.site = site
         self._row_ended = cpu.clock
 
@@ -230,10 +235,13 @@ class Interrupts:
         site, previous = cpu.site, cpu.switch(Context.SOFTIRQ)
         cpu.serving_softirq = True
         began = cpu.clock
-        yield from cpu.charge(machine.softirq_dispatch)
+        if not cpu.takes(machine.softirq_dispatch):
+            yield from cpu.charge(machine.softirq_dispatch)
         for _ in range(MAX_SOFTIRQ_RESTART):
-            yield from self.take_due()
-            pending, self._pending = sorted(self._pending), set()
+            if self.next_due() <= cpu.clock:
+                yield from self.take_due()
+            pending = sorted(self._pending)
+            self._pending.clear()
             for number in pending:
                 for saw in machine.hooks.softirq:
                     saw(cpu, number, "entry")

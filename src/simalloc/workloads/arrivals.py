@@ -45,9 +45,9 @@ def poisson(gap: float, rng: np.random.Generator) -> Iterator[int]:
     """Yield cycles with exponential gaps of mean `gap`."""
     now = 0.0
     while True:
-        for step in rng.exponential(gap, _CHUNK).tolist():
-            now += step
-            yield round(now)
+        times = np.cumsum(np.concatenate(([now], rng.exponential(gap, _CHUNK))))
+        now = times[-1]
+        yield from map(int, np.rint(times[1:]).tolist())
 
 
 def bursty(gap: float, rng: np.random.Generator, on: float, off: float) -> Iterator[int]:

@@ -152,7 +152,7 @@ class Queue:
         """Announce the next interrupt: some time after the first packet it is for, or when enough of them wait."""
         self.ring.advance(cpu.clock)
         spec = self.nic.spec
-        first = self.ring.when(1) + self.nic.cycles_of_us(spec.moderation_us)
+        first = self.ring.when(1) + self.nic.moderation
         enough = self.ring.when(min(spec.moderation_packets, spec.ring))
         cpu.interrupts.raise_at(max(cpu.clock, min(first, enough)), "nic", self.interrupt)
 
@@ -242,6 +242,7 @@ class NicRx(Workload):
         self.poll_step = define("napi poll", Activity.WORK, spec.poll_cycles)
         self.task_step = define("application", Activity.WORK, spec.task_cycles)
         ms = self.machine.milliseconds
+        self.moderation = self.cycles_of_us(spec.moderation_us)
         self.windows = Windows(ms(spec.warmup_ms), ms(spec.milliseconds), WINDOWS)
         self.queues: list[Queue] = []
 

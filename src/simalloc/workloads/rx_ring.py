@@ -27,30 +27,29 @@ class Ring:
 
     def advance(self, now: int) -> None:
         """Let everything arrive that has by cycle `now`."""
-        while self._next() <= now:
-            time = self.ahead.popleft()
-            self._count_area(time)
-            if len(self.waiting) < self.size:
-                self.waiting.append(time)
+        ahead, waiting = self.ahead, self.waiting
+        seen, area = self._seen, self.area
+        while True:
+            if not ahead:
+                ahead.append(next(self.times))
+            time = ahead[0]
+            if time > now:
+                break
+            ahead.popleft()
+            area += len(waiting) * (time - seen)
+            seen = time
+            if len(waiting) < self.size:
+                waiting.append(time)
             else:
                 self.dropped.append(time)
-        self._count_area(now)
-
-    def _next(self) -> int:
-        if not self.ahead:
-            self.ahead.append(next(self.times))
-        return self.ahead[0]
-
-    def _count_area(self, now: int) -> None:
-        self.area += len(self.waiting) * (now - self._seen)
+        self.area = area + len(waiting) * (now - seen)
         self._seen = now
 
     def take(self, now: int, most: int) -> int:
         """Take up to `most` packets at cycle `now`; return how many."""
         self.advance(now)
         count = min(most, len(self.waiting))
-        for _ in range(count):
-            self.waited += now - self.waiting.popleft()
+        self.waited += count * now - sum([self.waiting.popleft() for _ in range(count)])
         self.taken += count
         return count
 
