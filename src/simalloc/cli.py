@@ -46,6 +46,14 @@ class TextFormat(StrEnum):
     JSON = "json"
 
 
+class FigureFormat(StrEnum):
+    """Files a figure goes to."""
+
+    PNG = "png"
+    SVG = "svg"
+    BOTH = "both"
+
+
 class Kind(StrEnum):
     """What `list` lists."""
 
@@ -54,12 +62,14 @@ class Kind(StrEnum):
     MACHINES = "machines"
     LOCKS = "locks"
     SCENARIOS = "scenarios"
+    FIGURES = "figures"
 
 
 ScenarioFile = Annotated[str, typer.Argument(metavar="FILE", help="scenario file, or the name of a shipped one")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a key, such as allocator.high=1000")
 ]
+RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="where a run was saved")]
 Seed = Annotated[int | None, typer.Option(help="seed of everything random, over the scenario's")]
 
 
@@ -106,7 +116,7 @@ def run(
     except Stopped as stopped:
         _progress("")
         if stopped.result.rows:
-            _save(stopped.result, out or Path("results") / scenario.name, sys.stderr.write)
+            _save(stopped.result, out or Path("results") / scenario.name, sys.stderr.write, whole=False)
         raise
     _progress("")
     if format_ is Format.JSON:
@@ -188,18 +198,26 @@ def calibrate(
 
 
 @app.command()
-def plot(folder: Annotated[Path, typer.Argument(metavar="DIR", help="where a run was saved")]) -> None:
-    """Draw the figures of a saved run again."""
-    from simalloc.plots import draw  # noqa: PLC0415
-    from simalloc.results import load_result  # noqa: PLC0415
+def plot(
+    folder: RunFolder,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(help="figure to draw, such as cycles; by default all that the scenario asks for"),
+    ] = None,
+    format_: Annotated[FigureFormat, typer.Option("--format", help="what to write")] = FigureFormat.BOTH,
+) -> None:
+    """Draw figures of a saved run again."""
+    from simalloc.plots import NoSuchFigure, checked, draw, wanted  # noqa: PLC0415
     from simalloc.scenario import ScenarioError  # noqa: PLC0415
 
+    result = _saved(folder)
     try:
-        files = draw(load_result(folder), folder)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ScenarioError(f"{folder}: no saved run ({error}); give the folder that `simalloc run` named") from None
-    for saved in files:
-        typer.echo(f"saved {saved}")
+        names = wanted(result) if kind is None else checked(result, kind)
+    except NoSuchFigure as error:
+        raise ScenarioError(f"{'--kind' if kind else 'plots'}: {error}") from None
+    formats = ("png", "svg") if format_ is FigureFormat.BOTH else (format_.value,)
+    for file in draw(result, folder, names, formats):
+        typer.echo(f"saved {file}")
 
 
 @app.command()
@@ -294,11 +312,31 @@ def _print_result(about: str, result: Result) -> None:
         typer.echo(f"published: {source}")
 
 
-def _save(result: Result, out: Path, write: Callable[[str], object]) -> None:
-    from simalloc.plots import draw  # noqa: PLC0415
+def _save(result: Result, out: Path, write: Callable[[str], object], *, whole: bool = True) -> None:
+    """Save a run and the figures it asks for. Raises ScenarioError, the run saved, if it has not what one shows.
 
-    files = [*result.save(out), *draw(result, out)]
+    Of a run that is not `whole`, all figures that apply are drawn.
+    """
+    from simalloc.plots import NoSuchFigure, applying, draw, wanted  # noqa: PLC0415
+    from simalloc.scenario import ScenarioError  # noqa: PLC0415
+
+    files = result.save(out)
+    try:
+        files += draw(result, out, wanted(result) if whole else applying(result))
+    except NoSuchFigure as error:
+        raise ScenarioError(f"plots: {error}. The run is saved in {out}") from None
     write("\n" + "".join(f"saved {file}\n" for file in files))
+
+
+def _saved(folder: Path) -> Result:
+    """Read a saved run. Raises ScenarioError."""
+    from simalloc.results import load_result  # noqa: PLC0415
+    from simalloc.scenario import ScenarioError  # noqa: PLC0415
+
+    try:
+        return load_result(folder)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ScenarioError(f"{folder}: no saved run ({error}); give the folder that `simalloc run` named") from None
 
 
 def _make_folder(out: Path) -> None:
@@ -315,6 +353,7 @@ def _listing(kind: Kind) -> dict[str, str]:
     from simalloc.allocators import VERSIONS  # noqa: PLC0415
     from simalloc.hardware import preset, presets  # noqa: PLC0415
     from simalloc.machine import LOCK_KINDS  # noqa: PLC0415
+    from simalloc.results import FIGURE_ABOUT  # noqa: PLC0415
     from simalloc.scenario import load, shipped  # noqa: PLC0415
     from simalloc.workloads import WORKLOADS  # noqa: PLC0415
 
@@ -329,6 +368,8 @@ def _listing(kind: Kind) -> dict[str, str]:
             return {name: kind.about for name, kind in LOCK_KINDS.items()}
         case Kind.SCENARIOS:
             return {name: load(str(file)).about for name, file in shipped().items()}
+        case Kind.FIGURES:
+            return FIGURE_ABOUT
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from simalloc.memory import MigrateType, Zone, pages_of
 from simalloc.memory.buddy import TOP_PAGES
 from simalloc.memory.initial import fragment, warm
 from simalloc.memory.zone import FIRST_FRAME
+from simalloc.prices import prices
 from simalloc.results import Published, PublishedError, Result, Row, read_published
 from simalloc.scenario import Case, InterruptSpec, ReplicationsSpec, Scenario, ScenarioError
 from simalloc.workloads import WORKLOADS, Measured, Workload, WorkloadSpec
@@ -197,14 +198,10 @@ def run(scenario: Scenario, *, jobs: int = 1, folder: Path | None = None, progre
                 _add_change(case, runs, origin.setdefault(case.label, runs))
                 _add(result, case, runs, baseline, published)
                 if progress:
-                    progress(_name(case))
+                    progress(case.name())
     except KeyboardInterrupt:
         raise Stopped(result) from None
     return result
-
-
-def _name(case: Case) -> str:
-    return ", ".join([case.label, *(f"{name} {value}" for name, value in case.parameters.items())])
 
 
 def _replicated(scenario: Scenario, workers: _Workers) -> Iterator[tuple[int, list[CaseResult]]]:
@@ -309,6 +306,8 @@ def _empty_result(scenario: Scenario, published: Published | None) -> Result:
         swept=[key.split(".")[-1] for key in scenario.sweep],
         planned=len(scenario.cases),
         sources=list(published.sources) if published else [],
+        definition=scenario.definition(),
+        prices=prices(scenario),
     )
 
 

@@ -25,7 +25,9 @@ class Result:
     `rows`: label, allocator, the workload's parameters by name, metric, value, unit, and `published` where there is a
     published figure; `ci95` is half a 95 % interval, `change` the paired difference from the first label in %.
     `cases`: one entry a label, with allocator, batch and high (pages) at the first point of a sweep; `swept`: the names
-    of swept parameters; `planned`: how many cases the scenario has. Times are in `clock`'s unit.
+    of swept parameters; `planned`: how many cases the scenario has. Times are in `clock`'s unit. `definition`: the
+    scenario as data, from which `simalloc.build` makes it again; `prices`: every cost parameter that was paid, with
+    `value`, kind, about and source, and under `labels` whose it is where not everybody paid it.
     """
 
     scenario: str
@@ -41,6 +43,8 @@ class Result:
     sources: list[str] = field(default_factory=list)
     swept: list[str] = field(default_factory=list)
     planned: int = 0
+    definition: Row = field(default_factory=dict)
+    prices: list[Row] = field(default_factory=list)
 
     def to_json(self) -> str:
         """Return the run as JSON, a row a line: the same bytes for the same scenario and seed."""
