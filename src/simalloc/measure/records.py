@@ -144,9 +144,10 @@ class PageCall(Record):
 
 @dataclass(slots=True)
 class Recording(Record):
-    """The recording itself, of `cpus` CPUs; when the run ended; whether recording stopped because it was full."""
+    """The recording itself, of `cpus` CPUs at `ghz`; when the run ended; whether it stopped because it was full."""
 
     kind = "recording"
+    ghz: float
     cpus: int
     run_end: int
     full: bool

@@ -269,8 +269,9 @@ class Timeline(Instrument):
         self.records = [record for record in self.records if record.start < stop]
         for record in self.records:
             record.end = min(record.end, stop)
-        cpus, end = len(machine.cpus), max(cpu.clock for cpu in machine.cpus)
-        self.records.append(Recording(-1, begin, max(begin, min(stop, end)), cpus, end, self.full))
+        end = max(cpu.clock for cpu in machine.cpus)
+        last = max(begin, min(stop, end))
+        self.records.append(Recording(-1, begin, last, machine.ghz, len(machine.cpus), end, self.full))
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the recording as flat rows in order of time, on each CPU what contains others first."""
