@@ -6,7 +6,16 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from simalloc.plots import contention, cost_by_batch, irq_windows, lock_shares, style, throughput
+from simalloc.plots import (
+    contention,
+    cost_by_batch,
+    irq_windows,
+    lock_shares,
+    pcp_counts,
+    style,
+    throughput,
+    timeline,
+)
 from simalloc.results import Result
 
 
@@ -24,6 +33,8 @@ FIGURES: dict[str, Kind] = {
     "throughput": Kind(throughput.applies, throughput.throughput),
     "lock_shares": Kind(lock_shares.applies, lock_shares.lock_shares),
     "irq_windows": Kind(irq_windows.applies, irq_windows.irq_windows),
+    "timeline": Kind(timeline.applies, timeline.timeline),
+    "pcp_counts": Kind(pcp_counts.applies, pcp_counts.pcp_counts),
 }
 """Every kind by its name, in the order they are drawn; the name is that of the file it is saved to."""
 
