@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from simalloc.measure.lock_stat import Times
-from simalloc.plots import FIGURES, NoSuchFigure, applying, checked, draw, wanted
+from simalloc.plots import FIGURES, NoSuchFigure, Series, applying, checked, draw, wanted
 from simalloc.prices import prices
 from simalloc.results import FIGURE_ABOUT, Result
 from simalloc.scenario import ScenarioError, build, load, shipped
@@ -44,14 +44,15 @@ def stored_result(name: str) -> Result:
     return Result.from_json((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
 
 
+def series(result: Result, kind: str) -> Series:
+    numbers = FIGURES[kind].series
+    return numbers(result) if numbers else []
+
+
 def figures_text(result: Result) -> str:
     """The data of every figure of a result: an entry of a figure a line."""
-    kinds = {name: FIGURES[name].series(result) for name in applying(result)}
-    parts = (
-        f"{json.dumps(name)}: [\n  " + ",\n  ".join(map(json.dumps, entries)) + "\n ]"
-        for name, entries in kinds.items()
-    )
-    return "{\n " + ",\n ".join(parts) + "\n}\n"
+    lines = {name: ",\n  ".join(map(json.dumps, series(result, name))) for name in applying(result)}
+    return "{\n " + ",\n ".join(f'"{name}": [\n  {text}\n ]' for name, text in lines.items()) + "\n}\n"
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +106,7 @@ def test_a_figure_is_the_same_bytes_every_time(tmp_path: Path) -> None:
 
 def test_the_share_of_a_group_is_what_the_ledger_says() -> None:
     result = stored_result("nic-rx-2017")
-    bar = next(bar for bar in FIGURES["cycles"].series(result) if bar["label"] == "v4.11-rc")
+    bar = next(bar for bar in series(result, "cycles") if bar["label"] == "v4.11-rc")
     rows = [row for row in result.ledger if row["label"] == "v4.11-rc"]
     pages = sum(row["count"] for row in rows if row["step"] == "prep_new_page")
     busy = sum(row["cycles"] for row in rows if row["context"] != "idle")
@@ -114,7 +115,7 @@ def test_the_share_of_a_group_is_what_the_ledger_says() -> None:
 
 def test_survival_begins_at_the_share_that_waited_at_all() -> None:
     row = stored_result("nic-rx-2017").locks[1]
-    curves = FIGURES["lock_times"].series(stored_result("nic-rx-2017"))
+    curves = series(stored_result("nic-rx-2017"), "lock_times")
     curve = next(c for c in curves if (c["label"], c["time"]) == (row["label"], "wait"))
     assert curve["percent"][0] == pytest.approx(100 * row["contentions"] / row["acquisitions"])
 

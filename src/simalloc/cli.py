@@ -17,6 +17,7 @@ import typer
 if TYPE_CHECKING:
     from simalloc.results import Result
     from simalloc.scenario import Scenario
+    from simalloc.simulation import Window
 
 app = typer.Typer(
     name="simalloc",
@@ -87,6 +88,12 @@ def run(
             metavar="TIME", help="stop at the first window with interrupts off longer than this, such as 20us"
         ),
     ] = None,
+    trace_from: Annotated[
+        str | None, typer.Option(metavar="TIME", help="record timelines from here, such as 1ms [0, if --trace-for]")
+    ] = None,
+    trace_for: Annotated[
+        str | None, typer.Option(metavar="TIME", help="record timelines for so long, such as 30us or 5000cycles")
+    ] = None,
 ) -> None:
     """Run a scenario: print its table, save results and figures, say where."""
     from simalloc.scenario import ScenarioError, find, load  # noqa: PLC0415
@@ -100,6 +107,9 @@ def run(
     if explain_irqsoff is not None:
         _explain_windows(scenario, explain_irqsoff)
         return
+    record = _window(trace_from, trace_for)
+    if record and out is None and format_ is not Format.TABLE:
+        raise ScenarioError(f"--format {format_.value}: timelines are files, and need a folder; add --out DIR")
     if format_ is Format.TABLE:
         out = out or Path("results") / scenario.name
     if out is not None:
@@ -112,13 +122,14 @@ def run(
 
     _progress(f"{scenario.name}: simulating {total} cases")
     try:
-        result = simulate(scenario, jobs=jobs or os.cpu_count() or 1, folder=folder, progress=progress)
+        result = simulate(scenario, jobs=jobs or os.cpu_count() or 1, folder=folder, progress=progress, record=record)
     except Stopped as stopped:
         _progress("")
         if stopped.result.rows:
             _save(stopped.result, out or Path("results") / scenario.name, sys.stderr.write, whole=False)
         raise
     _progress("")
+    _tell_of_recordings(result)
     if format_ is Format.JSON:
         sys.stdout.write(result.to_json())
     elif format_ is Format.CSV:
@@ -312,6 +323,27 @@ def _print_result(about: str, result: Result) -> None:
         typer.echo(f"published: {source}")
 
 
+def _window(start: str | None, length: str | None) -> Window | None:
+    from simalloc.scenario import ScenarioError  # noqa: PLC0415
+    from simalloc.simulation import Window  # noqa: PLC0415
+
+    if length is None and start is not None:
+        raise ScenarioError("--trace-from says where a timeline begins; add --trace-for TIME to say how long it is")
+    return None if length is None else Window(start or "0us", length)
+
+
+def _tell_of_recordings(result: Result) -> None:
+    """Say which timelines are shorter than asked for."""
+    from simalloc.traces import recordings  # noqa: PLC0415
+
+    for each in recordings(result):
+        begin, end, run_end = (f"{each.microseconds(at):g}us" for at in (each.start, each.end, each.run_end))
+        if each.full:
+            typer.echo(f"{each.name}: the timeline is full, and ends at {end}; record for less", err=True)
+        elif each.start >= each.run_end:
+            typer.echo(f"{each.name}: no timeline: the run ended at {run_end}, before {begin}", err=True)
+
+
 def _save(result: Result, out: Path, write: Callable[[str], object], *, whole: bool = True) -> None:
     """Save a run and the figures it asks for. Raises ScenarioError, the run saved, if it has not what one shows.
 
@@ -319,8 +351,9 @@ def _save(result: Result, out: Path, write: Callable[[str], object], *, whole: b
     """
     from simalloc.plots import NoSuchFigure, applying, draw, wanted  # noqa: PLC0415
     from simalloc.scenario import ScenarioError  # noqa: PLC0415
+    from simalloc.traces import write_traces  # noqa: PLC0415
 
-    files = result.save(out)
+    files = [*result.save(out), *write_traces(result, out)]
     try:
         files += draw(result, out, wanted(result) if whole else applying(result))
     except NoSuchFigure as error:

@@ -303,6 +303,8 @@ class Allocator(ABC):
         else:
             pfns = buddy.remove_pages(count, mt)
         zone.free_pages -= len(pfns) << order
+        for saw in self.hooks.pages_removed:
+            saw(cpu, zone, order, mt, pfns)
         self.views[zone][cpu.index].refresh()
         if pfns:
             yield k.buddy_remove * len(pfns)
@@ -338,6 +340,9 @@ class Allocator(ABC):
             else:
                 buddy.insert_pages(pfns, mt)
         zone.free_pages += blocks << order
+        for saw in self.hooks.pages_inserted:
+            for mt, pfns in runs:
+                saw(cpu, zone, order, mt, pfns)
         self.views[zone][cpu.index].refresh()
         yield (self.k.buddy_insert_picked if picked else self.k.buddy_insert) * blocks
         if buddy.merges > merges:

@@ -203,11 +203,13 @@ class Cpu:
 
     def set_horizon(self) -> None:
         """Work out anew how far the clock may run before something is due. -1: every step takes the slow way."""
-        machine = self.machine
-        if machine.lockstep or machine.hooks.step:
+        machine, hooks = self.machine, self.machine.hooks
+        if machine.lockstep or hooks.steps_from <= self.clock < hooks.steps_until:
             self.horizon = -1
             return
         self.horizon = min(machine.until - 1, self.interrupts.next_due())
+        if self.clock < hooks.steps_from:
+            self.horizon = min(self.horizon, hooks.steps_from)
         if machine.lookahead is not None:
             self.horizon = min(self.horizon, machine.now + machine.lookahead)
 
@@ -240,6 +242,8 @@ class Cpu:
             self.apply(Effect.IRQ_ON)
         self.context = context
         self.tally = self.tallies[context]
+        for saw in self.machine.hooks.context_switched:
+            saw(self, previous, context)
         return previous
 
     def execute(self, program: Program[T]) -> Events[T]:

@@ -132,6 +132,8 @@ class Acquire:
                 f"cpu {cpu.index} at cycle {asked} in {cpu.context.label} ({cpu.site or 'unnamed code'}) asks for "
                 f"{lock!r}, which it {'waits for' if cpu.index in lock.asking else 'holds'} already: deadlock"
             )
+        for saw in cpu.machine.hooks.lock_waiting:
+            saw(cpu, lock, lock.holder)
         yield from lock.wait_in(cpu)
         lock.held_since = cpu.clock
         yield from _enter(lock, cpu, cpu.clock - asked, contended=True)

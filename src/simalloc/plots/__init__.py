@@ -14,8 +14,10 @@ from simalloc.plots import (
     irq_windows,
     lock_shares,
     lock_times,
+    pcp_counts,
     style,
     throughput,
+    timeline,
 )
 from simalloc.plots.series import Series
 from simalloc.results import Result
@@ -23,11 +25,14 @@ from simalloc.results import Result
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of figure: whether a result has what it shows, what draws it, and the numbers that it draws."""
+    """A kind of figure: whether a result has what it shows, what draws it, and the numbers that it draws.
+
+    `series` is None where those are a recording's rows as they are.
+    """
 
     applies: Callable[[Result], bool]
     draw: Callable[[Result], Figure]
-    series: Callable[[Result], Series]
+    series: Callable[[Result], Series] | None = None
 
 
 FIGURES: dict[str, Kind] = {
@@ -39,6 +44,8 @@ FIGURES: dict[str, Kind] = {
     "cycles": Kind(cycles.applies, cycles.draw, cycles.series),
     "lock_times": Kind(lock_times.applies, lock_times.draw, lock_times.series),
     "irq_windows": Kind(irq_windows.applies, irq_windows.draw, irq_windows.series),
+    "timeline": Kind(timeline.applies, timeline.timeline),
+    "pcp_counts": Kind(pcp_counts.applies, pcp_counts.pcp_counts),
 }
 """Every kind by its name; the name is that of the file it is saved to. `results.FIGURE_ABOUT` says what each shows."""
 
