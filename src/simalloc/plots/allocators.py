@@ -124,7 +124,7 @@ def _panel(axis: Axes, bars: Series) -> None:
             label="published",
         )
     for place, bar in zip(places, bars, strict=True):
-        change = f"  {bar['change']:+.{0 if bar['change'] >= 99.95 else 1}f} %" if "change" in bar else ""
+        change = _percent(bar["change"]) if "change" in bar else ""
         end = max(bar["value"] + bar.get("ci95", 0.0), bar.get("published", 0.0))
         text = f"{_short(bar['value'])}{change}"
         axis.annotate(text, (end, place), xytext=(9, 0), textcoords="offset points", va="center")
@@ -140,3 +140,8 @@ def _short(value: float) -> str:
     if value >= 1e6:
         return f"{value / 1e6:.3g} million"
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def _percent(change: float) -> str:
+    digits = 0 if change >= 99.95 else 1
+    return f"  {round(change, digits) + 0.0:+.{digits}f} %"  # + 0.0: no minus zero
