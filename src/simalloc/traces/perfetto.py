@@ -147,8 +147,8 @@ def _arrows(recording: Recording) -> Iterator[Event]:
             continue
         number += 1
         common = {"name": "hand-over", "cat": "lock", "pid": PID, "id": number}
-        # A flow binds to the slice around it: just before the release, in the hold.
-        given, taken = _ns(recording, row["given"] - 1), _ns(recording, row["end"])
+        # A flow binds to the slice around it: a nanosecond before the release, that is the hold or a step in it.
+        given, taken = _ns(recording, row["given"]) - 1, _ns(recording, row["end"])
         yield {"ph": "s", **common, "tid": row["giver"] + 1, "ts": given / 1000}
         yield {"ph": "f", "bp": "e", **common, "tid": row["cpu"] + 1, "ts": taken / 1000}
 
