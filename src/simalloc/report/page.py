@@ -28,6 +28,7 @@ def report_html(result: Result) -> str:
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["text"] = text_of
+    timeline = timeline_data(result)
     page: str = environment.get_template("report.html").render(
         result=result,
         about=result.definition.get("about", ""),
@@ -35,10 +36,10 @@ def report_html(result: Result) -> str:
         figures=[(name, FIGURE_ABOUT[name], Markup(inline_svg(result, name))) for name in wanted(result)],
         tables=result_tables(result),
         prices=price_table(result),
-        timeline=timeline_data(result),
+        timeline=timeline,
         scenario=_yaml(result.definition),
         style=_asset(environment, "report.css"),
-        scripts=[_asset(environment, name) for name in ("sort.js", "timeline.js")],
+        scripts=[_asset(environment, name) for name in ("sort.js", "timeline.js")[: 2 if timeline else 1]],
     )
     return page
 
