@@ -19,7 +19,7 @@ from simalloc.machine import Cpu, Instrument, Program, Step
 from simalloc.measure import Timeline
 from simalloc.results import Result, Row, load_result
 from simalloc.scenario import ScenarioError, build
-from simalloc.simulation import Window, run
+from simalloc.simulation import Window, record, run
 from simalloc.traces import functions, recordings, write_traces
 from tests.conftest import Bench
 from tests.models import model, random_operation
@@ -251,15 +251,15 @@ def test_functions_hold_their_steps_and_bulk_ones_lie_in_their_callers() -> None
     assert all(any(f.start < b.start and b.end < f.end for f in callers) for b in bulk)
 
 
-def limited(limit: int) -> Timeline:
-    system = model("v4.10", machine={"preset": "nic-2017", "cpus": 3})
-    timeline = Timeline(500, 1 << 40, system.zones, limit)
-    system.machine.hooks.register(timeline)
+def at_random(allocator: str, start: int = 0, limit: int = 1 << 40, **changes: Any) -> Timeline:
+    """Three CPUs that do anything callers can do, recorded from cycle `start`."""
+    system = model(allocator, machine={"preset": "nic-2017", "cpus": 3}, **changes)
+    timeline = record(system, start, 1 << 40, limit)
 
     def program(cpu: Cpu) -> Program[None]:
         random = Random(cpu.index)
         held: list[tuple[int, int]] = []
-        for _ in range(40):
+        for _ in range(20):
             yield from random_operation(system, cpu, random, held, [])
 
     system.machine.run([program(cpu) for cpu in system.machine.cpus])
@@ -267,8 +267,13 @@ def limited(limit: int) -> Timeline:
     return timeline
 
 
+@pytest.mark.parametrize("allocator", ["v4.10", "noirq-v2", "v4.17", "v6.1"])
+def test_whatever_callers_do_is_recorded_alike_on_local_clocks_and_in_lockstep(allocator: str) -> None:
+    assert at_random(allocator).rows() == at_random(allocator, lockstep=True).rows()
+
+
 def test_a_full_recording_is_whole_up_to_where_it_ends() -> None:
-    full, whole = limited(300), limited(1 << 40)
+    full, whole = at_random("v4.10", 500, 300), at_random("v4.10", 500)
     head = next(row for row in full.rows() if row["kind"] == "recording")
     assert full.full
     assert 300 < len(full.records) < 450

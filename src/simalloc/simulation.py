@@ -17,6 +17,7 @@ from simalloc.allocators import Allocator, KernelSteps
 from simalloc.hardware.times import cycles_of
 from simalloc.machine import Activity, Cpu, Instrument, Machine, Program
 from simalloc.measure import Latency, LockStat, PageChecker, Sections, Timeline, ledger
+from simalloc.measure.timeline import LIMIT
 from simalloc.memory import MigrateType, Zone, pages_of
 from simalloc.memory.buddy import TOP_PAGES
 from simalloc.memory.initial import fragment, warm
@@ -142,6 +143,17 @@ def attach(machine: Machine, source: InterruptSpec, index: int, seed: int) -> No
         machine.cpus[cpu].interrupts.attach(source.name, times, handler, nmi=source.nmi)
 
 
+def record(model: Model, start: int, stop: int, limit: int = LIMIT) -> Timeline:
+    """Let the model's run be recorded from cycle `start` to before `stop`, at most about `limit` records of it."""
+
+    def pageblock_type(zone: Zone, cpu: Cpu, pfn: int) -> int:
+        return model.allocator.views[zone][cpu.index].pageblock_type(pfn)
+
+    timeline = Timeline(start, stop, model.zones, pageblock_type, limit)
+    model.machine.hooks.register(timeline)
+    return timeline
+
+
 def run_workload(scenario: Scenario, model: Model, spec: WorkloadSpec, sections: Sections | None = None) -> Workload:
     """Run the workload on every CPU to its end; return it with its figures. Raises ScenarioError without memory."""
     machine = model.machine
@@ -166,9 +178,7 @@ def run_case(scenario: Scenario, index: int, window: Window | None = None) -> Ca
     if scenario.latency:
         watched.append(latency)
     model = build_model(scenario, case, watched)
-    timeline = Timeline(*window.cycles(case), model.zones) if window else None
-    if timeline:
-        model.machine.hooks.register(timeline)
+    timeline = record(model, *window.cycles(case)) if window else None
     usable = [zone.free_pages + zone.parked_pages() for zone in model.zones]
     workload = run_workload(scenario, model, case.workload)
     if timeline:

@@ -103,7 +103,8 @@ class IrqsOff(Record):
 class PcpCount(Record):
     """A CPU's pages of a zone, after a change; and the limits they had then. The first is the count at the beginning.
 
-    A change is seen when the CPU's next step begins, which is when it happened.
+    A change is seen when the CPU's next step begins, which is when it happened; what another CPU drains (v6.1), at one
+    of this CPU's steps thereabouts.
     """
 
     kind = "pcp"

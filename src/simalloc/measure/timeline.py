@@ -7,7 +7,7 @@ fast as without a recording. A run has the same results with and without.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,8 @@ from simalloc.memory import Zone
 LIMIT = 200_000
 """Records kept of one run: about 100 MB in memory, 15 MB on disk."""
 
+PageblockType = Callable[[Zone, Cpu, int], int]
+
 Begun = tuple[int, str, bool]
 """Since when, and flags and idleness then."""
 
@@ -49,15 +51,19 @@ class Frame:
 class Timeline(Instrument):
     """Records cycles [start, stop), and at most about `limit` records: when they are reached it stops there.
 
-    Register it before the run, call `finish` after it; `rows` is then the recording.
+    Register it before the run, call `finish` after it; `rows` is then the recording. `pageblock_type` tells which
+    migratetype a CPU sees on the pageblock around a frame.
     """
 
-    def __init__(self, start: int, stop: int, zones: Sequence[Zone], limit: int = LIMIT) -> None:
+    def __init__(
+        self, start: int, stop: int, zones: Sequence[Zone], pageblock_type: PageblockType, limit: int = LIMIT
+    ) -> None:
         self.window = (start, stop)
         self.records: list[Record] = []
         self.limit = limit
         self.full = False
         self._zones = zones
+        self._pageblock_type = pageblock_type
         self._contexts: dict[int, list[Frame]] = {}
         self._irqs: dict[int, tuple[str, int]] = {}
         self._softirqs: dict[tuple[int, int], Begun] = {}
@@ -211,7 +217,7 @@ class Timeline(Instrument):
     def _page(self, cpu: Cpu, pfn: int, order: int, *, allocated: bool) -> None:
         if self._is_inside(cpu.clock):
             zone = next(zone for zone in self._zones if pfn in zone)
-            mt, at = zone.buddy.pageblock_type(pfn), cpu.clock
+            mt, at = self._pageblock_type(zone, cpu, pfn), cpu.clock
             self._keep(PageCall(cpu.index, at, at, allocated, pfn, order, int(mt), *self._state(cpu)), cpu)
 
     def pages_removed(self, cpu: Cpu, zone: Zone, order: int, mt: int, pfns: list[int]) -> None:

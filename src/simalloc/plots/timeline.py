@@ -181,7 +181,8 @@ def _label(axis: Axes, recording: Recording, cpu: int, box: tuple[int, int], nam
     if along or (width > CHARACTER[1] and pixels * height > length - CHARACTER[0]):
         rotation = 0 if along else 90
         middle = (a + b) / 2, bottom + height / 2
-        axis.text(*middle, name, ha="center", va="center", fontsize=9, rotation=rotation, clip_on=True)
+        size = 9 if pixels > CHARACTER[1] / UPPER[1] else 8
+        axis.text(*middle, name, ha="center", va="center", fontsize=size, rotation=rotation, clip_on=True)
 
 
 def _arrow(axis: Axes, recording: Recording, row: Row, end: float) -> None:

@@ -10,7 +10,10 @@ from simalloc.traces.recording import Recording, functions, recordings
 
 
 def write_traces(result: Result, folder: Path) -> list[Path]:
-    """Write each recording into `folder` as LABEL.trace.json.gz and LABEL.ftrace.txt; return the files."""
+    """Write each recording into `folder` as LABEL.trace.json.gz and LABEL.ftrace.txt; return the files.
+
+    A window that lies after the end of the run gives none.
+    """
     about = {
         "scenario": result.scenario,
         "seed": result.seed,
@@ -20,6 +23,8 @@ def write_traces(result: Result, folder: Path) -> list[Path]:
     }
     files = []
     for recording in recordings(result):
+        if recording.end == recording.start:
+            continue
         trace, text = (folder / f"{recording.stem}.{ending}" for ending in ("trace.json.gz", "ftrace.txt"))
         trace.write_bytes(perfetto.to_json_gz(recording, about))
         text.write_text(ftrace.to_text(recording), encoding="utf-8")
