@@ -89,7 +89,7 @@ def _panels(result: Result) -> dict[tuple[str, str], list[Row]]:
 
 
 def _point(row: Row) -> str:
-    return ", ".join(f"{name} {value}" for name, value in row.items() if name not in NOT_PARAMETERS)
+    return ", ".join(f"{name} = {value}" for name, value in row.items() if name not in NOT_PARAMETERS)
 
 
 def _bar(row: Row, base: Row) -> dict[str, Any]:
