@@ -50,6 +50,7 @@ class Timeline(Instrument):
         self.records: list[Record] = []
         self.limit = limit
         self.full = False
+        self._is_over = False
         self._zones = zones
         self._pageblock_type = pageblock_type
         self._contexts = Contexts()
@@ -142,6 +143,11 @@ class Timeline(Instrument):
 
     def lock_released(self, cpu: Cpu, lock: SpinLock, held: int) -> None:  # noqa: ARG002
         """Write the hold down."""
+        if cpu.machine.now >= self.window[1]:
+            # Every CPU has come past the end: what is open now is cut there, by `finish` or at once.
+            cpu.machine.hooks.drop(self)
+            self._is_over = True
+            self._end_masks(cpu.machine)
         self._end_hold(cpu, lock)
         self._given[lock] = cpu.index, cpu.clock
         self._locks_held[cpu.index] -= 1
@@ -218,8 +224,15 @@ class Timeline(Instrument):
         begin, stop = self.window
         self.window = (begin, max(begin, min([stop, *reached])))
 
+    def _end_masks(self, machine: Machine) -> None:
+        for cpu in machine.cpus:
+            if cpu.irqs_disabled():
+                self.irqs_window(cpu, cpu.masked_since, max(cpu.clock, machine.now), 0, 0, 1)
+
     def finish(self, machine: Machine) -> None:
         """End what the end of the run has interrupted."""
+        if not self._is_over:
+            self._end_masks(machine)
         for cpu in machine.cpus:
             for key in [key for key in self._softirqs if key[0] == cpu.index]:
                 self._leave_softirq(cpu, key)
