@@ -190,6 +190,22 @@ def steps_between(rows: list[Row], begin: int, end: int) -> list[tuple[Any, ...]
     )
 
 
+def test_windows_with_interrupts_off_are_cut_at_the_recordings_edges() -> None:
+    part = run(scenario("contended"), record=Window("3us", "4us")).timeline
+    head = next(row for row in part if row["kind"] == "recording")
+    assert masked_between(part, 0, 1 << 62) == masked_between(
+        recorded("contended").timeline, head["start"], head["end"]
+    )
+
+
+def masked_between(rows: list[Row], begin: int, end: int) -> list[tuple[int, int, int]]:
+    return sorted(
+        (row["cpu"], max(row["start"], begin), min(row["end"], end))
+        for row in rows
+        if row["kind"] == "irqs_off" and row["start"] < end and row["end"] > begin
+    )
+
+
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_local_clocks_and_lockstep_record_the_same(name: str) -> None:
     assert run(scenario(name, lockstep=True), record=WHOLE).timeline == recorded(name).timeline

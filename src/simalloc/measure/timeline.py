@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from simalloc.machine import Context, Cpu, Instrument, Machine, SpinLock, Step
+from simalloc.measure.contexts import Contexts, Stay
 from simalloc.measure.records import (
     Hold,
     InContext,
@@ -36,18 +36,6 @@ Begun = tuple[int, str, bool]
 """Since when, and flags and idleness then."""
 
 
-@dataclass(slots=True)
-class Frame:
-    """A context a CPU is in, or will return to."""
-
-    context: Context
-    since: int
-    name: str
-    latency: int
-    flags: str
-    idle: bool
-
-
 class Timeline(Instrument):
     """Records cycles [start, stop), and at most about `limit` records: when they are reached it stops there.
 
@@ -62,10 +50,10 @@ class Timeline(Instrument):
         self.records: list[Record] = []
         self.limit = limit
         self.full = False
+        self._is_over = False
         self._zones = zones
         self._pageblock_type = pageblock_type
-        self._contexts: dict[int, list[Frame]] = {}
-        self._irqs: dict[int, tuple[str, int]] = {}
+        self._contexts = Contexts()
         self._softirqs: dict[tuple[int, int], Begun] = {}
         self._waits: dict[tuple[int, SpinLock], tuple[int, Begun]] = {}
         self._taken: dict[SpinLock, tuple[int, int, str]] = {}
@@ -97,25 +85,17 @@ class Timeline(Instrument):
     # Contexts
 
     def context_switched(self, cpu: Cpu, previous: Context, context: Context) -> None:
-        """Enter a context inside the one before, or return to it; idle time ends with whatever comes."""
-        if previous is context:
-            return
-        frames = self._frames(cpu)
-        if len(frames) > 1 and frames[-2].context is context:
-            self._leave(cpu, frames.pop())
-            if context is Context.IDLE:
-                frames[-1].since = cpu.clock
-            return
-        if previous is Context.IDLE:
-            self._leave(cpu, frames[-1])
-        name, latency = self._irqs.pop(cpu.index, ("", -1)) if context >= Context.HARDIRQ else ("", -1)
-        frame = Frame(context, cpu.clock, name, latency, "", False)
-        frames.append(frame)
-        frame.flags, frame.idle = self._state(cpu)
+        """Write down the stay that has ended."""
+        ended = self._contexts.switch(cpu, previous, context)
+        if ended is not None:
+            self._leave(cpu, ended)
+        newest = self._contexts.of(cpu)[-1]
+        if not newest.flags:
+            newest.flags, newest.idle = self._state(cpu)
 
     def irq_taken(self, cpu: Cpu, name: str, latency: int) -> None:
         """Remember the name of the interrupt whose context comes next."""
-        self._irqs[cpu.index] = (name, latency)
+        self._contexts.expect(cpu, name, latency)
 
     def softirq(self, cpu: Cpu, number: int, what: str) -> None:
         """Write down a raise at once, a handler when it has ended."""
@@ -129,21 +109,13 @@ class Timeline(Instrument):
 
     def irqs_window(self, cpu: Cpu, start: int, end: int, waited: int, held: int, times: int) -> None:  # noqa: ARG002
         """Write down a window with interrupts off; of a stride's, which lie outside the recording, the last."""
-        if self._overlaps(start, end):
+        if end > self.window[0] and self._overlaps(start, end):
             self._keep(IrqsOff(cpu.index, start, end, cpu.site), cpu)
 
-    def _frames(self, cpu: Cpu) -> list[Frame]:
-        return self._contexts.setdefault(cpu.index, [Frame(Context.IDLE, 0, "", -1, ".....", True)])
-
-    def _leave(self, cpu: Cpu, frame: Frame) -> None:
-        if self._overlaps(frame.since, cpu.clock):
-            context = frame.context.label
-            self._keep(
-                InContext(
-                    cpu.index, frame.since, cpu.clock, context, frame.name, frame.latency, frame.flags, frame.idle
-                ),
-                cpu,
-            )
+    def _leave(self, cpu: Cpu, stay: Stay) -> None:
+        if self._overlaps(stay.since, cpu.clock):
+            context, name, latency = stay.context.label, stay.name, stay.latency
+            self._keep(InContext(cpu.index, stay.since, cpu.clock, context, name, latency, stay.flags, stay.idle), cpu)
 
     def _leave_softirq(self, cpu: Cpu, key: tuple[int, int]) -> None:
         since, flags, idle = self._softirqs.pop(key)
@@ -151,23 +123,10 @@ class Timeline(Instrument):
             self._keep(Softirq(cpu.index, since, cpu.clock, key[1], False, flags, idle), cpu)
 
     def _state(self, cpu: Cpu) -> tuple[str, bool]:
-        """Return the latency column that ftrace would print now, and whether no task runs here.
-
-        Linux v6.1 (830b3c68c1fb), kernel/trace/trace_output.c: trace_print_lat_fmt. A held spinlock counts as one
-        disabling of preemption.
-        """
-        contexts = [frame.context for frame in self._frames(cpu)]
-        masked = cpu.irqs_disabled()
-        masks = ("D" if masked else "b") if cpu.bh_depth else ("d" if masked else ".")
-        softirq = Context.SOFTIRQ in contexts
-        if Context.NMI in contexts:
-            where = "Z" if Context.HARDIRQ in contexts else "z"
-        elif Context.HARDIRQ in contexts:
-            where = "H" if softirq else "h"
-        else:
-            where = "s" if softirq else "."
-        depth = cpu.preempt_depth + self._locks_held[cpu.index]
-        return f"{masks}.{where}{f'{min(depth, 15):x}' if depth else '.'}.", Context.TASK not in contexts
+        """Return flags and idleness; after the recording nobody asks for them."""
+        if cpu.clock >= self.window[1]:
+            return "-", False
+        return self._contexts.flags(cpu, self._locks_held[cpu.index]), self._contexts.no_task(cpu)
 
     # Locks
 
@@ -184,6 +143,11 @@ class Timeline(Instrument):
 
     def lock_released(self, cpu: Cpu, lock: SpinLock, held: int) -> None:  # noqa: ARG002
         """Write the hold down."""
+        if cpu.machine.now >= self.window[1]:
+            # Every CPU has come past the end: what is open now is cut there, by `finish` or at once.
+            cpu.machine.hooks.drop(self)
+            self._is_over = True
+            self._end_masks(cpu.machine)
         self._end_hold(cpu, lock)
         self._given[lock] = cpu.index, cpu.clock
         self._locks_held[cpu.index] -= 1
@@ -204,21 +168,22 @@ class Timeline(Instrument):
     def _number(self, lock: SpinLock) -> int:
         return self._numbers.setdefault(lock, len(self._numbers) + 1)
 
-    # Pages
+    # Pages: these two are called for every page of a run, so they ask first
 
     def page_allocated(self, cpu: Cpu, pfn: int, order: int) -> None:
         """Write it down."""
-        self._page(cpu, pfn, order, allocated=True)
+        if self.window[0] <= cpu.clock < self.window[1]:
+            self._page(cpu, pfn, order, allocated=True)
 
     def page_freed(self, cpu: Cpu, pfn: int, order: int) -> None:
         """Write it down."""
-        self._page(cpu, pfn, order, allocated=False)
+        if self.window[0] <= cpu.clock < self.window[1]:
+            self._page(cpu, pfn, order, allocated=False)
 
     def _page(self, cpu: Cpu, pfn: int, order: int, *, allocated: bool) -> None:
-        if self._is_inside(cpu.clock):
-            zone = next(zone for zone in self._zones if pfn in zone)
-            mt, at = self._pageblock_type(zone, cpu, pfn), cpu.clock
-            self._keep(PageCall(cpu.index, at, at, allocated, pfn, order, int(mt), *self._state(cpu)), cpu)
+        zone = next(zone for zone in self._zones if pfn in zone)
+        mt, at = self._pageblock_type(zone, cpu, pfn), cpu.clock
+        self._keep(PageCall(cpu.index, at, at, allocated, pfn, order, int(mt), *self._state(cpu)), cpu)
 
     def pages_removed(self, cpu: Cpu, zone: Zone, order: int, mt: int, pfns: list[int]) -> None:
         """Write them down."""
@@ -259,18 +224,24 @@ class Timeline(Instrument):
         begin, stop = self.window
         self.window = (begin, max(begin, min([stop, *reached])))
 
+    def _end_masks(self, machine: Machine) -> None:
+        for cpu in machine.cpus:
+            if cpu.irqs_disabled():
+                self.irqs_window(cpu, cpu.masked_since, max(cpu.clock, machine.now), 0, 0, 1)
+
     def finish(self, machine: Machine) -> None:
         """End what the end of the run has interrupted."""
+        if not self._is_over:
+            self._end_masks(machine)
         for cpu in machine.cpus:
-            frames = self._frames(cpu)
             for key in [key for key in self._softirqs if key[0] == cpu.index]:
                 self._leave_softirq(cpu, key)
             for lock in [lock for index, lock in self._waits if index == cpu.index]:
                 self._end_wait(cpu, lock, -1, -1)
             for lock in [lock for lock, (index, *_) in self._taken.items() if index == cpu.index]:
                 self._end_hold(cpu, lock)
-            for frame in frames[-1:] if len(frames) == 1 else frames[:0:-1]:
-                self._leave(cpu, frame)
+            for stay in self._contexts.open(cpu):
+                self._leave(cpu, stay)
         begin, stop = self.window
         self.records = [record for record in self.records if record.start < stop]
         for record in self.records:
