@@ -1,4 +1,4 @@
-"""The contention graph: time per call and throughput against CPUs, with the bound that nothing can beat.
+"""The contention graph: time per call and throughput against CPUs, with asymptotic bounds.
 
 Under it, where the cycles went. Lines: simulated, with 95 % intervals; hollow: published; thin and dotted: the bound.
 """
@@ -36,7 +36,7 @@ def applies(result: Result) -> bool:
 def series(result: Result) -> Series:
     """Return a curve per label and call: CPUs, ns per call, half intervals, parts (ns), bound, published points.
 
-    `million_per_s` is the throughput of all CPUs, `bound_ns` what no lock could beat: from what one CPU needs of its
+    `million_per_s` is the throughput of all CPUs, `bound_ns` the least time: from what one CPU needs of its
     own and inside locks, by asymptotic bounds of a closed system.
     """
     curves = []
@@ -189,6 +189,6 @@ def _legend(curves: Series) -> list[Line2D]:
     if published:
         handles.append(style.note("points: published"))
     if any(curve["bound_ns"] for curve in curves):
-        bound = "no lock could be faster (bound from one CPU)"
+        bound = "asymptotic bound, from one CPU alone"
         handles.append(Line2D([], [], color=style.GREY, linestyle=":", label=bound))
     return [*handles, Line2D([], [], color=style.GREY, alpha=0.25, linewidth=8, label="95 % interval")]
