@@ -23,7 +23,7 @@ def simalloc(*arguments: str, **environment: str) -> subprocess.CompletedProcess
 def test_run_prints_a_table_and_says_where_it_saved(tmp_path: Path) -> None:
     done = simalloc("run", "pagealloc-2017", *SHORT, "--out", str(tmp_path / "out"))
     saved = [line.removeprefix("saved ") for line in done.stdout.splitlines() if line.startswith("saved")]
-    assert (done.returncode, len(saved), all(Path(file).is_file() for file in saved)) == (0, 4, True)
+    assert (done.returncode, len(saved), all(Path(file).is_file() for file in saved)) == (0, 8, True)
     assert "Amean alloc-odr0-256" in done.stdout
 
 

@@ -30,10 +30,10 @@ def test_a_figure_is_drawn(result: simalloc.Result) -> None:
 
 
 def test_a_figure_that_does_not_apply_says_which_do(result: simalloc.Result) -> None:
-    with pytest.raises(AttributeError, match="it has cost_by_batch"):
+    with pytest.raises(AttributeError, match="it has allocators, cost_by_batch, cycles"):
         result.plot.contention()
 
 
 def test_a_figure_that_does_not_exist_says_which_do(result: simalloc.Result) -> None:
-    with pytest.raises(AttributeError, match="there are contention, cost_by_batch"):
+    with pytest.raises(AttributeError, match="there are allocators, cost_by_batch"):
         result.plot.pie()

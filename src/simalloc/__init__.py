@@ -16,19 +16,20 @@ if TYPE_CHECKING:
     from simalloc.results import Result, load_result
     from simalloc.scenario import Scenario, ScenarioError, build
     from simalloc.scenario.load import load
-    from simalloc.simulation import run
+    from simalloc.simulation import Window, run
 
 _HOME = {
     "Result": "simalloc.results",
     "Scenario": "simalloc.scenario",
     "ScenarioError": "simalloc.scenario",
+    "Window": "simalloc.simulation",
     "build": "simalloc.scenario",
     "load": "simalloc.scenario",
     "load_result": "simalloc.results",
     "run": "simalloc.simulation",
 }
 
-__all__ = ["Result", "Scenario", "ScenarioError", "build", "load", "load_result", "run"]
+__all__ = ["Result", "Scenario", "ScenarioError", "Window", "build", "load", "load_result", "run"]
 
 
 def __getattr__(name: str) -> Any:

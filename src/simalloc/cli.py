@@ -17,6 +17,7 @@ import typer
 if TYPE_CHECKING:
     from simalloc.results import Result
     from simalloc.scenario import Scenario
+    from simalloc.simulation import Window
 
 app = typer.Typer(
     name="simalloc",
@@ -46,6 +47,14 @@ class TextFormat(StrEnum):
     JSON = "json"
 
 
+class FigureFormat(StrEnum):
+    """Files a figure goes to."""
+
+    PNG = "png"
+    SVG = "svg"
+    BOTH = "both"
+
+
 class Kind(StrEnum):
     """What `list` lists."""
 
@@ -54,12 +63,14 @@ class Kind(StrEnum):
     MACHINES = "machines"
     LOCKS = "locks"
     SCENARIOS = "scenarios"
+    FIGURES = "figures"
 
 
 ScenarioFile = Annotated[str, typer.Argument(metavar="FILE", help="scenario file, or the name of a shipped one")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a key, such as allocator.high=1000")
 ]
+RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="where a run was saved")]
 Seed = Annotated[int | None, typer.Option(help="seed of everything random, over the scenario's")]
 
 
@@ -77,6 +88,12 @@ def run(
             metavar="TIME", help="stop at the first window with interrupts off longer than this, such as 20us"
         ),
     ] = None,
+    trace_from: Annotated[
+        str | None, typer.Option(metavar="TIME", help="record timelines from here, such as 1ms [0, if --trace-for]")
+    ] = None,
+    trace_for: Annotated[
+        str | None, typer.Option(metavar="TIME", help="record timelines for so long, such as 30us or 5000cycles")
+    ] = None,
 ) -> None:
     """Run a scenario: print its table, save results and figures, say where."""
     from simalloc.scenario import ScenarioError, find, load  # noqa: PLC0415
@@ -90,6 +107,9 @@ def run(
     if explain_irqsoff is not None:
         _explain_windows(scenario, explain_irqsoff)
         return
+    record = _window(trace_from, trace_for)
+    if record and out is None and format_ is not Format.TABLE:
+        raise ScenarioError(f"--format {format_.value}: timelines are files, and need a folder; add --out DIR")
     if format_ is Format.TABLE:
         out = out or Path("results") / scenario.name
     if out is not None:
@@ -102,13 +122,14 @@ def run(
 
     _progress(f"{scenario.name}: simulating {total} cases")
     try:
-        result = simulate(scenario, jobs=jobs or os.cpu_count() or 1, folder=folder, progress=progress)
+        result = simulate(scenario, jobs=jobs or os.cpu_count() or 1, folder=folder, progress=progress, record=record)
     except Stopped as stopped:
         _progress("")
         if stopped.result.rows:
-            _save(stopped.result, out or Path("results") / scenario.name, sys.stderr.write)
+            _save(stopped.result, out or Path("results") / scenario.name, sys.stderr.write, whole=False)
         raise
     _progress("")
+    _tell_of_recordings(result)
     if format_ is Format.JSON:
         sys.stdout.write(result.to_json())
     elif format_ is Format.CSV:
@@ -188,18 +209,47 @@ def calibrate(
 
 
 @app.command()
-def plot(folder: Annotated[Path, typer.Argument(metavar="DIR", help="where a run was saved")]) -> None:
-    """Draw the figures of a saved run again."""
-    from simalloc.plots import draw  # noqa: PLC0415
-    from simalloc.results import load_result  # noqa: PLC0415
+def plot(
+    folder: RunFolder,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(help="figure to draw, such as cycles; by default all that the scenario asks for"),
+    ] = None,
+    format_: Annotated[FigureFormat, typer.Option("--format", help="what to write")] = FigureFormat.BOTH,
+) -> None:
+    """Draw figures of a saved run again."""
+    from simalloc.plots import NoSuchFigure, checked, draw, wanted  # noqa: PLC0415
     from simalloc.scenario import ScenarioError  # noqa: PLC0415
 
+    result = _saved(folder)
     try:
-        files = draw(load_result(folder), folder)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ScenarioError(f"{folder}: no saved run ({error}); give the folder that `simalloc run` named") from None
-    for saved in files:
-        typer.echo(f"saved {saved}")
+        names = wanted(result) if kind is None else checked(result, kind)
+    except NoSuchFigure as error:
+        raise ScenarioError(f"{'--kind' if kind else 'plots'}: {error}") from None
+    formats = ("png", "svg") if format_ is FigureFormat.BOTH else (format_.value,)
+    for file in draw(result, folder, names, formats):
+        typer.echo(f"saved {file}")
+
+
+@app.command()
+def report(
+    folder: RunFolder,
+    out: Annotated[Path | None, typer.Option(help="file to write [DIR/report.html]")] = None,
+) -> None:
+    """Write one HTML file about a saved run: figures, tables, timeline, scenario, prices. It needs no network."""
+    from simalloc.plots import NoSuchFigure  # noqa: PLC0415
+    from simalloc.report import report_html  # noqa: PLC0415
+    from simalloc.scenario import ScenarioError  # noqa: PLC0415
+
+    file = out or folder / "report.html"
+    try:
+        page = report_html(_saved(folder))
+        file.write_text(page, encoding="utf-8")
+    except NoSuchFigure as error:
+        raise ScenarioError(f"plots: {error}") from None
+    except OSError as error:
+        raise ScenarioError(f"{file}: cannot be written: {error.strerror}") from None
+    typer.echo(f"saved {file}")
 
 
 @app.command()
@@ -294,11 +344,53 @@ def _print_result(about: str, result: Result) -> None:
         typer.echo(f"published: {source}")
 
 
-def _save(result: Result, out: Path, write: Callable[[str], object]) -> None:
-    from simalloc.plots import draw  # noqa: PLC0415
+def _window(start: str | None, length: str | None) -> Window | None:
+    from simalloc.scenario import ScenarioError  # noqa: PLC0415
+    from simalloc.simulation import Window  # noqa: PLC0415
 
-    files = [*result.save(out), *draw(result, out)]
+    if length is None and start is not None:
+        raise ScenarioError("--trace-from says where a timeline begins; add --trace-for TIME to say how long it is")
+    return None if length is None else Window(start or "0us", length)
+
+
+def _tell_of_recordings(result: Result) -> None:
+    """Say which timelines are shorter than asked for."""
+    from simalloc.traces import recordings  # noqa: PLC0415
+
+    for each in recordings(result):
+        begin, end, run_end = (f"{each.microseconds(at):g}us" for at in (each.start, each.end, each.run_end))
+        if each.full:
+            typer.echo(f"{each.name}: the timeline is full, and ends at {end}; record for less", err=True)
+        elif each.start >= each.run_end:
+            typer.echo(f"{each.name}: no timeline: the run ended at {run_end}, before {begin}", err=True)
+
+
+def _save(result: Result, out: Path, write: Callable[[str], object], *, whole: bool = True) -> None:
+    """Save a run and the figures it asks for. Raises ScenarioError, the run saved, if it has not what one shows.
+
+    Of a run that is not `whole`, all figures that apply are drawn.
+    """
+    from simalloc.plots import NoSuchFigure, applying, draw, wanted  # noqa: PLC0415
+    from simalloc.scenario import ScenarioError  # noqa: PLC0415
+    from simalloc.traces import write_traces  # noqa: PLC0415
+
+    files = [*result.save(out), *write_traces(result, out)]
+    try:
+        files += draw(result, out, wanted(result) if whole else applying(result))
+    except NoSuchFigure as error:
+        raise ScenarioError(f"plots: {error}. The run is saved in {out}") from None
     write("\n" + "".join(f"saved {file}\n" for file in files))
+
+
+def _saved(folder: Path) -> Result:
+    """Read a saved run. Raises ScenarioError."""
+    from simalloc.results import load_result  # noqa: PLC0415
+    from simalloc.scenario import ScenarioError  # noqa: PLC0415
+
+    try:
+        return load_result(folder)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ScenarioError(f"{folder}: no saved run ({error}); give the folder that `simalloc run` named") from None
 
 
 def _make_folder(out: Path) -> None:
@@ -315,6 +407,7 @@ def _listing(kind: Kind) -> dict[str, str]:
     from simalloc.allocators import VERSIONS  # noqa: PLC0415
     from simalloc.hardware import preset, presets  # noqa: PLC0415
     from simalloc.machine import LOCK_KINDS  # noqa: PLC0415
+    from simalloc.results import FIGURE_ABOUT  # noqa: PLC0415
     from simalloc.scenario import load, shipped  # noqa: PLC0415
     from simalloc.workloads import WORKLOADS  # noqa: PLC0415
 
@@ -329,6 +422,8 @@ def _listing(kind: Kind) -> dict[str, str]:
             return {name: kind.about for name, kind in LOCK_KINDS.items()}
         case Kind.SCENARIOS:
             return {name: load(str(file)).about for name, file in shipped().items()}
+        case Kind.FIGURES:
+            return FIGURE_ABOUT
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from multiprocessing import Pool
@@ -14,12 +14,15 @@ from statistics import fmean
 import numpy as np
 
 from simalloc.allocators import Allocator, KernelSteps
+from simalloc.hardware.times import cycles_of
 from simalloc.machine import Activity, Cpu, Instrument, Machine, Program
-from simalloc.measure import Latency, LockStat, PageChecker, Sections, ledger
+from simalloc.measure import Latency, LockStat, PageChecker, Sections, Timeline, ledger
+from simalloc.measure.timeline import LIMIT
 from simalloc.memory import MigrateType, Zone, pages_of
 from simalloc.memory.buddy import TOP_PAGES
 from simalloc.memory.initial import fragment, warm
 from simalloc.memory.zone import FIRST_FRAME
+from simalloc.prices import prices
 from simalloc.results import Published, PublishedError, Result, Row, read_published
 from simalloc.scenario import Case, InterruptSpec, ReplicationsSpec, Scenario, ScenarioError
 from simalloc.workloads import WORKLOADS, Measured, Workload, WorkloadSpec
@@ -56,6 +59,26 @@ class CaseResult:
     ledger: list[Row]
     locks: list[Row]
     latency: list[Row]
+    timeline: list[Row] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which stretch of each case's run to record: times as people write them, such as "1ms" and "20us"."""
+
+    start: str
+    length: str
+
+    def cycles(self, case: Case) -> tuple[int, int]:
+        """Return its first cycle and the one after its last. Raises ScenarioError."""
+        ghz = case.machine.cost_model().clock_ghz
+        try:
+            start, length = cycles_of(self.start, ghz), cycles_of(self.length, ghz)
+        except ValueError as error:
+            raise ScenarioError(f"the timeline's window: {error}") from None
+        if length == 0:
+            raise ScenarioError(f"the timeline's window: {self.length!r} is not one cycle at {ghz:g} GHz; write more")
+        return start, start + length
 
 
 def build_model(scenario: Scenario, case: Case, instruments: Sequence[Instrument] = ()) -> Model:
@@ -120,6 +143,17 @@ def attach(machine: Machine, source: InterruptSpec, index: int, seed: int) -> No
         machine.cpus[cpu].interrupts.attach(source.name, times, handler, nmi=source.nmi)
 
 
+def record(model: Model, start: int, stop: int, limit: int = LIMIT) -> Timeline:
+    """Let the model's run be recorded from cycle `start` to before `stop`, at most about `limit` records of it."""
+
+    def pageblock_type(zone: Zone, cpu: Cpu, pfn: int) -> int:
+        return model.allocator.views[zone][cpu.index].pageblock_type(pfn)
+
+    timeline = Timeline(start, stop, model.zones, pageblock_type, limit)
+    model.machine.hooks.register(timeline)
+    return timeline
+
+
 def run_workload(scenario: Scenario, model: Model, spec: WorkloadSpec, sections: Sections | None = None) -> Workload:
     """Run the workload on every CPU to its end; return it with its figures. Raises ScenarioError without memory."""
     machine = model.machine
@@ -136,16 +170,19 @@ def run_workload(scenario: Scenario, model: Model, spec: WorkloadSpec, sections:
     return workload
 
 
-def run_case(scenario: Scenario, index: int) -> CaseResult:
-    """Simulate case number `index` of the scenario."""
+def run_case(scenario: Scenario, index: int, window: Window | None = None) -> CaseResult:
+    """Simulate case number `index` of the scenario, and record the `window`."""
     case = scenario.cases[index]
     lock_stat, latency, checker = LockStat(), Latency(), PageChecker()
     watched: list[Instrument] = [lock_stat, checker] if scenario.check else [lock_stat]
     if scenario.latency:
         watched.append(latency)
     model = build_model(scenario, case, watched)
+    timeline = record(model, *window.cycles(case)) if window else None
     usable = [zone.free_pages + zone.parked_pages() for zone in model.zones]
     workload = run_workload(scenario, model, case.workload)
+    if timeline:
+        timeline.finish(model.machine)
     if scenario.check:
         for zone, pages in zip(model.zones, usable, strict=True):
             checker.check_none_lost(zone, pages, cut_short=case.workload.duration_ms() is not None)
@@ -156,6 +193,7 @@ def run_case(scenario: Scenario, index: int) -> CaseResult:
         [asdict(row) for row in ledger(model.machine)],
         [entry.row() for entry in lock_stat.classes.values()],
         list(latency.rows()),
+        timeline.rows() if timeline else [],
     )
 
 
@@ -179,35 +217,42 @@ class Stopped(Exception):  # noqa: N818
         self.result = result
 
 
-def run(scenario: Scenario, *, jobs: int = 1, folder: Path | None = None, progress: Progress | None = None) -> Result:
+def run(
+    scenario: Scenario,
+    *,
+    jobs: int = 1,
+    folder: Path | None = None,
+    progress: Progress | None = None,
+    record: Window | None = None,
+) -> Result:
     """Simulate every case and return the result; the same result with any number of `jobs` (processes).
 
-    `folder` is where a table of published figures may lie; `progress` is told each case that has finished.
+    `folder` is where a table of published figures may lie; `progress` is told each case that has finished; `record`
+    says what to record as timelines, in each case's first replication.
     Raises ScenarioError for a table that cannot be read, and Stopped, with what has finished, on Ctrl-C.
     """
     published = _published(scenario, folder)
+    if record:
+        for case in scenario.cases:
+            record.cycles(case)
     result = _empty_result(scenario, published)
     first: dict[tuple[object, ...], list[CaseResult]] = {}
     origin: dict[str, list[CaseResult]] = {}
     try:
         with _Workers(jobs) as workers:
-            for index, runs in _replicated(scenario, workers):
+            for index, runs in _replicated(scenario, workers, record):
                 case = scenario.cases[index]
                 baseline = first.setdefault(tuple(case.parameters.items()), runs)
                 _add_change(case, runs, origin.setdefault(case.label, runs))
                 _add(result, case, runs, baseline, published)
                 if progress:
-                    progress(_name(case))
+                    progress(case.name())
     except KeyboardInterrupt:
         raise Stopped(result) from None
     return result
 
 
-def _name(case: Case) -> str:
-    return ", ".join([case.label, *(f"{name} {value}" for name, value in case.parameters.items())])
-
-
-def _replicated(scenario: Scenario, workers: _Workers) -> Iterator[tuple[int, list[CaseResult]]]:
+def _replicated(scenario: Scenario, workers: _Workers, record: Window | None) -> Iterator[tuple[int, list[CaseResult]]]:
     """Give each case's number with its replications, in order.
 
     How many there are hangs on the figures alone: with an interval to reach, rounds as large as the first follow until
@@ -215,12 +260,12 @@ def _replicated(scenario: Scenario, workers: _Workers) -> Iterator[tuple[int, li
     """
     wanted = [_wanted(scenario, case) for case in scenario.cases]
     tasks = [(index, replication) for index, (number, _) in enumerate(wanted) for replication in range(number)]
-    found = workers.imap(partial(_run_replication, scenario), tasks)
+    found = workers.imap(partial(_run_replication, scenario, record), tasks)
     for index, (number, until) in enumerate(wanted):
         runs = [next(found) for _ in range(number)]
         while until and len(runs) < until.at_most and not _known(scenario.cases[index], runs, until.within):
             more = range(len(runs), min(len(runs) + number, until.at_most))
-            runs += workers.imap(partial(_run_replication, scenario), [(index, each) for each in more])
+            runs += workers.imap(partial(_run_replication, scenario, record), [(index, each) for each in more])
         yield index, runs
 
 
@@ -243,13 +288,16 @@ def _known(case: Case, runs: Sequence[CaseResult], within: float) -> bool:
     return True
 
 
-def _run_replication(scenario: Scenario, task: tuple[int, int]) -> CaseResult:
-    """Simulate a case with the random numbers of one replication; those of the first are the scenario's own."""
+def _run_replication(scenario: Scenario, record: Window | None, task: tuple[int, int]) -> CaseResult:
+    """Simulate a case with the random numbers of one replication; those of the first are the scenario's own.
+
+    Only the first is recorded.
+    """
     index, replication = task
     if replication:
         seed = int(np.random.SeedSequence(scenario.seed, spawn_key=(replication,)).generate_state(1)[0])
         scenario = scenario.model_copy(update={"seed": seed})
-    return run_case(scenario, index)
+    return run_case(scenario, index, None if replication else record)
 
 
 class _Workers:
@@ -309,6 +357,8 @@ def _empty_result(scenario: Scenario, published: Published | None) -> Result:
         swept=[key.split(".")[-1] for key in scenario.sweep],
         planned=len(scenario.cases),
         sources=list(published.sources) if published else [],
+        definition=scenario.definition(),
+        prices=prices(scenario),
     )
 
 
@@ -352,6 +402,7 @@ def _add(
     result.ledger += [head | row for row in found.ledger]
     result.locks += [{**head, "allocator": allocator, "unit": "cycles", **row} for row in found.locks]
     result.latency += [{**head, "allocator": allocator, **row} for row in found.latency]
+    result.timeline += [head | row for row in found.timeline]
 
 
 def _add_change(case: Case, runs: Sequence[CaseResult], origin: Sequence[CaseResult]) -> None:

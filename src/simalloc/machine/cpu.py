@@ -93,6 +93,11 @@ class Cpu:
         """Whether interrupts are masked."""
         return self.irq_depth > 0
 
+    @property
+    def masked_since(self) -> int:
+        """Since which cycle interrupts are masked, or were when they last were."""
+        return self._masked_since
+
     # The clock
 
     def sync(self) -> Events[None]:

@@ -129,3 +129,8 @@ class Hooks:
             begin, end = instrument.window
             self.steps_from = min(self.steps_from, begin)
             self.steps_until = max(self.steps_until, end) if steps_before else end
+
+    def drop(self, instrument: Instrument) -> None:
+        """Tell an instrument nothing more."""
+        for name in HOOKS:
+            setattr(self, name, tuple(each for each in getattr(self, name) if each.__self__ is not instrument))

@@ -9,6 +9,7 @@ from simalloc.measure.pages import PageChecker
 from simalloc.measure.recorder import Recorded, Recorder
 from simalloc.measure.sections import Sections
 from simalloc.measure.steady import mser5
+from simalloc.measure.timeline import Timeline
 
 __all__ = [
     "Found",
@@ -23,6 +24,7 @@ __all__ = [
     "Recorded",
     "Recorder",
     "Sections",
+    "Timeline",
     "ledger",
     "mser5",
 ]

@@ -8,27 +8,42 @@ from typing import Any
 
 from simalloc.machine import Cpu, Instrument, SpinLock
 
+SHARPNESS = 4
+"""Bits of a length that its bin keeps beside the leading one: 16 bins to a doubling, none wider than 6.25 %."""
+
 
 @dataclass(slots=True)
 class Times:
-    """How often, and minimum, maximum and sum of a time."""
+    """Exact counts per length of a time, in cycles."""
 
-    count: int = 0
-    min: int = 0
-    max: int = 0
-    total: int = 0
+    counts: Counter[int] = field(default_factory=Counter)
 
-    def add(self, cycles: int) -> None:
-        """Count one."""
-        self.min = min(self.min, cycles) if self.count else cycles
-        self.max = max(self.max, cycles)
-        self.total += cycles
-        self.count += 1
+    @property
+    def max(self) -> int:
+        """The longest, 0 if there is none."""
+        return max(self.counts, default=0)
+
+    @property
+    def total(self) -> int:
+        """The sum of all."""
+        return sum(cycles * times for cycles, times in self.counts.items())
 
     def columns(self, name: str) -> dict[str, float]:
         """Return the four columns lock_stat prints."""
-        average = self.total / self.count if self.count else 0.0
-        return {f"{name}_min": self.min, f"{name}_max": self.max, f"{name}_total": self.total, f"{name}_avg": average}
+        total, least = self.total, min(self.counts, default=0)
+        average = total / self.counts.total() if self.counts else 0.0
+        return {f"{name}_min": least, f"{name}_max": self.max, f"{name}_total": total, f"{name}_avg": average}
+
+    def histogram(self) -> list[tuple[int, int]]:
+        """Return (lower bound, count) of the bins that hold any, in order; below 32 cycles each length has its own.
+
+        What is at least as long as a bin's lower bound is counted exactly; there are at most 16 bins to a doubling.
+        """
+        bins: Counter[int] = Counter()
+        for cycles, times in self.counts.items():
+            dropped = max(0, cycles.bit_length() - SHARPNESS - 1)
+            bins[cycles >> dropped << dropped] += times
+        return sorted(bins.items())
 
 
 @dataclass(slots=True)
@@ -51,7 +66,7 @@ class LockClass:
     hold_by_activity: Counter[str] = field(default_factory=Counter)
 
     def row(self) -> dict[str, Any]:
-        """Return the class as a flat row, but for the three tables by site and by activity."""
+        """Return the class as a flat row, but for three tables by site and by activity, and two histograms (cycles)."""
         return {
             "lock": self.lock,
             "con_bounces": self.con_bounces,
@@ -63,6 +78,8 @@ class LockClass:
             "waiters_at": dict(self.waiters_at.most_common()),
             "holders_at": dict(self.holders_at.most_common()),
             "hold_by_activity": dict(self.hold_by_activity.most_common()),
+            "wait_histogram": self.wait.histogram(),
+            "hold_histogram": self.hold.histogram(),
         }
 
 
@@ -83,7 +100,7 @@ class LockStat(Instrument):
         if contended:
             entry.contentions += 1
             entry.con_bounces += bounced
-            entry.wait.add(waited)
+            entry.wait.counts[waited] += 1
             entry.waiters_at[cpu.site] += 1
             entry.holders_at[self._last_site.get(lock, "")] += 1
         self._before[lock] = (cpu.tally.copy(), cpu.site)
@@ -91,7 +108,7 @@ class LockStat(Instrument):
     def lock_released(self, cpu: Cpu, lock: SpinLock, held: int) -> None:
         """Add up the hold, and what it was spent on if somebody waits."""
         entry = self.classes[lock.name]
-        entry.hold.add(held)
+        entry.hold.counts[held] += 1
         before, self._last_site[lock] = self._before.pop(lock)
         if not lock.is_wanted():
             return

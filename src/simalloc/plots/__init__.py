@@ -1,40 +1,86 @@
 """Figures, one a file. Importing this package loads matplotlib; nothing below it does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from simalloc.plots import contention, cost_by_batch, irq_windows, lock_shares, style, throughput
+from simalloc.plots import (
+    allocators,
+    contention,
+    cost_by_batch,
+    cycles,
+    irq_windows,
+    lock_shares,
+    lock_times,
+    pcp_counts,
+    style,
+    throughput,
+    timeline,
+)
+from simalloc.plots.series import Series
 from simalloc.results import Result
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of figure: whether a result has what it shows, and what draws it."""
+    """A kind of figure: whether a result has what it shows, what draws it, and the numbers that it draws.
+
+    `series` is None where those are a recording's rows as they are.
+    """
 
     applies: Callable[[Result], bool]
     draw: Callable[[Result], Figure]
+    series: Callable[[Result], Series] | None = None
 
 
 FIGURES: dict[str, Kind] = {
-    "contention": Kind(contention.applies, contention.contention),
-    "cost_by_batch": Kind(cost_by_batch.applies, cost_by_batch.cost_by_batch),
-    "throughput": Kind(throughput.applies, throughput.throughput),
-    "lock_shares": Kind(lock_shares.applies, lock_shares.lock_shares),
-    "irq_windows": Kind(irq_windows.applies, irq_windows.irq_windows),
+    "allocators": Kind(allocators.applies, allocators.draw, allocators.series),
+    "cost_by_batch": Kind(cost_by_batch.applies, cost_by_batch.draw, cost_by_batch.series),
+    "contention": Kind(contention.applies, contention.draw, contention.series),
+    "throughput": Kind(throughput.applies, throughput.draw, throughput.series),
+    "lock_shares": Kind(lock_shares.applies, lock_shares.draw, lock_shares.series),
+    "cycles": Kind(cycles.applies, cycles.draw, cycles.series),
+    "lock_times": Kind(lock_times.applies, lock_times.draw, lock_times.series),
+    "irq_windows": Kind(irq_windows.applies, irq_windows.draw, irq_windows.series),
+    "timeline": Kind(timeline.applies, timeline.timeline),
+    "pcp_counts": Kind(pcp_counts.applies, pcp_counts.pcp_counts),
 }
-"""Every kind by its name, in the order they are drawn; the name is that of the file it is saved to."""
+"""Every kind by its name; the name is that of the file it is saved to. `results.FIGURE_ABOUT` says what each shows."""
 
 
-def draw(result: Result, folder: Path) -> list[Path]:
-    """Draw every figure that applies to the result into `folder`; return the files."""
+class NoSuchFigure(Exception):  # noqa: N818
+    """The result has not what a figure shows, or there is no figure of that name; the text lists what there is."""
+
+
+def applying(result: Result) -> list[str]:
+    """Return the names of the figures that the result has the numbers for."""
+    return [name for name, kind in FIGURES.items() if kind.applies(result)]
+
+
+def wanted(result: Result) -> list[str]:
+    """Return the figures that the scenario's `plots` names, all that apply without. Raises NoSuchFigure."""
+    named: list[str] | None = result.definition.get("plots")
+    return applying(result) if named is None else checked(result, named)
+
+
+def checked(result: Result, names: Sequence[str]) -> list[str]:
+    """Return the names, each once, if all of these figures apply. Raises NoSuchFigure."""
+    there = applying(result)
+    for name in names:
+        if name not in there:
+            fault = "this run has not what it shows" if name in FIGURES else "there is no such figure"
+            raise NoSuchFigure(f"{name}: {fault}; figures of this run: {', '.join(there) or 'none'}")
+    return list(dict.fromkeys(names))
+
+
+def draw(result: Result, folder: Path, names: Sequence[str], formats: Sequence[str] = style.FORMATS) -> list[Path]:
+    """Draw these figures into `folder`; return the files."""
     files = []
-    for name, kind in FIGURES.items():
-        if kind.applies(result):
-            files += style.save(kind.draw(result), folder / name)
+    for name in names:
+        files += style.save(FIGURES[name].draw(result), folder / name, formats)
     return files
 
 
-__all__ = ["FIGURES", "Kind", "draw"]
+__all__ = ["FIGURES", "Kind", "NoSuchFigure", "Series", "applying", "checked", "draw", "wanted"]

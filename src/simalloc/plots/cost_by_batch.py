@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from simalloc.plots import style
+from simalloc.plots.series import Series
 from simalloc.results import Result
 
 PANELS = {"alloc": "Allocation", "free": "Free"}
@@ -23,50 +24,59 @@ def applies(result: Result) -> bool:
     return len(batches) > 1
 
 
-def cost_by_batch(result: Result) -> Figure:
+def series(result: Result) -> Series:
+    """Return a curve each: metric, label, pages per round, cycles per page, half intervals, and published points."""
+    curves = []
+    for metric in PANELS:
+        for case in result.cases:
+            rows = result.select(label=case["label"], metric=metric)
+            compared = [row for row in rows if "published" in row]
+            curves.append(
+                {
+                    "metric": metric,
+                    "label": case["label"],
+                    "batch": [row["batch"] for row in rows],
+                    "cycles_per_page": [row["value"] for row in rows],
+                    "ci95": [row.get("ci95", 0.0) for row in rows],
+                    "published_batch": [row["batch"] for row in compared],
+                    "published": [row["published"] for row in compared],
+                }
+            )
+    return curves
+
+
+def draw(result: Result) -> Figure:
     """Draw cycles per page against pages per round, one panel for allocation and one for free."""
+    curves = series(result)
     with rc_context(style.PARAMETERS):
         figure = Figure(figsize=style.SLIDE, layout="constrained")
         axes: Sequence[Axes] = figure.subplots(1, 2)
         for axis, (metric, title) in zip(axes, PANELS.items(), strict=True):
-            _panel(axis, result, metric, title)
-        published = any("published" in row for row in result.rows)
+            _panel(axis, [curve for curve in curves if curve["metric"] == metric], title)
+            _mark_knees(axis, result)
         figure.suptitle(f"{result.scenario}: cycles to allocate and to free a page, by batch size", fontsize=16)
-        figure.legend(
-            handles=_legend(result, published=published),
-            loc="outside lower center",
-            ncols=len(result.cases) + published,
-        )
+        handles = _legend(result, published=any(curve["published"] for curve in curves))
+        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4))
     return figure
 
 
-def _panel(axis: Axes, result: Result, metric: str, title: str) -> None:
-    for i, case in enumerate(result.cases):
-        rows = result.select(label=case["label"], metric=metric)
-        axis.plot(
-            [row["batch"] for row in rows],
-            [row["value"] for row in rows],
-            color=style.COLOURS[i % len(style.COLOURS)],
-            linestyle=style.DASHES[i % len(style.DASHES)],
-            linewidth=2.2,
+def _panel(axis: Axes, curves: Series, title: str) -> None:
+    for i, curve in enumerate(curves):
+        axis.errorbar(
+            curve["batch"],
+            curve["cycles_per_page"],
+            yerr=curve["ci95"] if any(curve["ci95"]) else None,
+            elinewidth=1.0,
+            capsize=3,
+            **style.look(i),
         )
-        compared = [row for row in rows if "published" in row]
-        axis.plot(
-            [row["batch"] for row in compared],
-            [row["published"] for row in compared],
-            style.MARKERS[i % len(style.MARKERS)],
-            color=style.COLOURS[i % len(style.COLOURS)],
-            markerfacecolor="white",
-            markersize=7,
-            markeredgewidth=1.6,
-        )
+        style.points(axis, i, curve["published_batch"], curve["published"])
     axis.set_title(title)
     axis.set_xscale("log", base=2)
     axis.xaxis.set_major_formatter(FuncFormatter(lambda pages, _: f"{pages:g}"))
     axis.set_xlabel("batch (pages allocated, then freed, per round)")
     axis.set_ylabel("cost (cycles/page)")
     axis.set_ylim(bottom=0)
-    _mark_knees(axis, result)
 
 
 def _mark_knees(axis: Axes, result: Result) -> None:
@@ -74,7 +84,7 @@ def _mark_knees(axis: Axes, result: Result) -> None:
     cases = sorted(result.cases, key=lambda case: int(case["high"]))
     knees = {high: [case["label"] for case in group] for high, group in groupby(cases, key=lambda case: case["high"])}
     for i, (high, labels) in enumerate(knees.items()):
-        axis.axvline(high, color="#555555", linewidth=1.2, linestyle=(0, (2, 2)), zorder=0)
+        axis.axvline(high, color=style.GREY, linewidth=1.2, linestyle=(0, (2, 2)), zorder=0)
         whose = "" if len(knees) == 1 else f" ({', '.join(labels)})"
         axis.annotate(
             f"pcp.high = {high} pages{whose}",
@@ -90,18 +100,7 @@ def _mark_knees(axis: Axes, result: Result) -> None:
 
 def _legend(result: Result, *, published: bool) -> list[Line2D]:
     handles = [
-        Line2D(
-            [],
-            [],
-            color=style.COLOURS[i % len(style.COLOURS)],
-            linestyle=style.DASHES[i % len(style.DASHES)],
-            linewidth=2.2,
-            marker=style.MARKERS[i % len(style.MARKERS)] if published else "",
-            markerfacecolor="white",
-            label=f"{case['label']} ({case['allocator']})",
-        )
+        style.handle(i, f"{case['label']} ({case['allocator']})", marked=published)
         for i, case in enumerate(result.cases)
     ]
-    if published:
-        handles.append(Line2D([], [], color="#555555", linestyle="", label="lines: simulated   points: published"))
-    return handles
+    return [*handles, style.note("lines: simulated   points: published")] if published else handles

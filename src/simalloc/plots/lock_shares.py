@@ -2,88 +2,82 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from simalloc.plots import style
+from simalloc.plots.series import Series
 from simalloc.results import Result
 
 LOCKS = {"zone_lock_share": "zone->lock", "lru_lock_share": "lru_lock", "contention": "both"}
+SCORE = "score_change"
 
 
 def applies(result: Result) -> bool:
     """Whether the result has what this figure shows."""
-    return "batch" in result.swept and any(row["metric"] == "lru_lock_share" for row in result.rows)
+    return result.swept == ["batch"] and any(row["metric"] == "lru_lock_share" for row in result.rows)
 
 
-def lock_shares(result: Result) -> Figure:
+def series(result: Result) -> Series:
+    """Return a curve per label and metric: batches (pages), values (%), half intervals, and published points."""
+    curves = []
+    for case in result.cases:
+        for metric in (*LOCKS, SCORE):
+            rows = result.select(label=case["label"], metric=metric)
+            compared = [row for row in rows if "published" in row]
+            curves.append(
+                {
+                    "label": case["label"],
+                    "metric": metric,
+                    "batch": [row["batch"] for row in rows],
+                    "percent": [row["value"] for row in rows],
+                    "ci95": [row.get("ci95", 0.0) for row in rows],
+                    "published_batch": [row["batch"] for row in compared],
+                    "published": [row["published"] for row in compared],
+                }
+            )
+    return curves
+
+
+def draw(result: Result) -> Figure:
     """Draw, for each label, shares of all CPU cycles spent waiting; and in one panel the change of the score."""
+    curves = series(result)
     labels = [case["label"] for case in result.cases]
     with rc_context(style.PARAMETERS):
         figure = Figure(figsize=style.SLIDE, layout="constrained")
-        axes = figure.subplots(1, len(labels) + 1, squeeze=False)[0]
+        axes: Any = figure.subplots(1, len(labels) + 1, squeeze=False)[0]
         for axis, label in zip(axes, labels, strict=False):
             for i, metric in enumerate(LOCKS):
-                _curve(axis, result, label, metric, i)
-            axis.set_title(f"{label}: waiting")
+                _curve(axis, next(c for c in curves if (c["label"], c["metric"]) == (label, metric)), i)
+            axis.set_title(f"{label}:\nwaiting", fontsize=14)
             axis.set_ylabel("share of all CPU cycles (%)")
             axis.set_ylim(0, 100)
-        for i, label in enumerate(labels):
-            _curve(axes[-1], result, label, "score_change", i + len(LOCKS))
-        axes[-1].set_title("Page faults, against the first batch")
+        for i, label in enumerate(labels, start=len(LOCKS)):
+            _curve(axes[-1], next(c for c in curves if (c["label"], c["metric"]) == (label, SCORE)), i)
+        axes[-1].set_title("Page faults,\nagainst the first batch", fontsize=14)
         axes[-1].set_ylabel("change of score (%)")
-        batches = sorted({row["batch"] for row in result.rows})
         for axis in axes:
-            axis.set_xscale("log", base=2)
-            axis.xaxis.set_major_locator(FixedLocator(batches))
-            axis.xaxis.set_minor_locator(NullLocator())
-            axis.set_xticklabels([str(batch) for batch in batches])
-            axis.set_xlabel("pcp.batch (pages)")
-        figure.legend(handles=_legend(labels), loc="outside lower center", ncols=3)
+            _batches(axis, sorted({batch for curve in curves for batch in curve["batch"]}))
+        names = [*(f"waiting for {name}" for name in LOCKS.values()), *(f"score, {label}" for label in labels)]
+        handles = [style.handle(i, name, marked=True) for i, name in enumerate(names)]
+        handles.append(style.note("lines: simulated, 95 % intervals; points: published"))
+        figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=12)
         figure.suptitle(f"{result.scenario}: one lock recedes, the next takes its place", fontsize=16)
     return figure
 
 
-def _curve(axis: Axes, result: Result, label: str, metric: str, i: int) -> None:
-    rows = result.select(label=label, metric=metric)
-    axis.errorbar(
-        [row["batch"] for row in rows],
-        [row["value"] for row in rows],
-        yerr=[row.get("ci95", 0.0) for row in rows],
-        color=style.COLOURS[i],
-        linestyle=style.DASHES[i],
-        linewidth=2.2,
-        elinewidth=1.0,
-        capsize=3,
-    )
-    shown = [row for row in rows if "published" in row]
-    axis.plot(
-        [row["batch"] for row in shown],
-        [row["published"] for row in shown],
-        style.MARKERS[i],
-        color=style.COLOURS[i],
-        markerfacecolor="white",
-        markersize=8,
-        markeredgewidth=1.6,
-    )
+def _batches(axis: Axes, batches: list[int]) -> None:
+    axis.set_xscale("log", base=2)
+    axis.xaxis.set_major_locator(FixedLocator(batches))
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.set_xticklabels([str(batch) for batch in batches])
+    axis.set_xlabel("pcp.batch (pages)")
 
 
-def _legend(labels: list[str]) -> list[Line2D]:
-    names = [*(f"waiting for {name}" for name in LOCKS.values()), *(f"score, {label}" for label in labels)]
-    handles = [
-        Line2D(
-            [],
-            [],
-            color=style.COLOURS[i],
-            linestyle=style.DASHES[i],
-            marker=style.MARKERS[i],
-            markerfacecolor="white",
-            linewidth=2.2,
-            label=name,
-        )
-        for i, name in enumerate(names)
-    ]
-    return [*handles, Line2D([], [], linestyle="", label="lines: simulated, 95 %   points: published")]
+def _curve(axis: Axes, curve: dict[str, Any], i: int) -> None:
+    axis.errorbar(curve["batch"], curve["percent"], yerr=curve["ci95"], elinewidth=1.0, capsize=3, **style.look(i))
+    style.points(axis, i, curve["published_batch"], curve["published"])

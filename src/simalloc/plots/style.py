@@ -1,17 +1,26 @@
-"""One look for all figures: colour-blind safe, told apart in greyscale by dash and marker, readable on a slide."""
+"""One look for all figures: colour-blind safe, told apart in greyscale by dash, mark and hatch, readable on a slide."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 """Okabe and Ito's palette, strongest contrasts first."""
 
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1, 1, 1)), (0, (8, 2)), (0, (3, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
+
+GREY = "#555555"
+"""Of what is no curve: bounds, knees, notes. 7.5 to 1 on white."""
 
 PARAMETERS: Any = {
     "figure.dpi": 100,
@@ -25,16 +34,69 @@ PARAMETERS: Any = {
     "axes.axisbelow": True,
     "grid.color": "#dddddd",
     "legend.frameon": False,
+    "legend.handlelength": 2.6,
+    "hatch.linewidth": 0.8,
     "svg.hashsalt": "simalloc",
 }
 
 SLIDE = (12.8, 7.2)
 """Inches; 1280 x 720 pixels."""
 
+FORMATS = ("png", "svg")
 
-def save(figure: Figure, stem: Path) -> list[Path]:
-    """Write `stem`.png and `stem`.svg, the same bytes every time; return both."""
-    files = [stem.with_suffix(".png"), stem.with_suffix(".svg")]
-    figure.savefig(files[0], metadata={"Software": None})
-    figure.savefig(files[1], metadata={"Date": None})
+
+def look(i: int) -> dict[str, Any]:
+    """Return colour, dash and width of curve number `i`: 36 that differ."""
+    return {"color": colour(i), "linestyle": DASHES[(i + i // len(COLOURS)) % len(DASHES)], "linewidth": 2.2}
+
+
+def colour(i: int) -> str:
+    """Return the colour of curve number `i`."""
+    return COLOURS[i % len(COLOURS)]
+
+
+def points(axis: Axes, i: int, x: Sequence[float], y: Sequence[float]) -> None:
+    """Draw published figures beside curve number `i`: hollow marks."""
+    axis.plot(x, y, **hollow(i))
+
+
+def hollow(i: int) -> dict[str, Any]:
+    """Return what draws the hollow marks of curve number `i`."""
+    return {
+        "linestyle": "",
+        "marker": MARKERS[i % len(MARKERS)],
+        "color": colour(i),
+        "markerfacecolor": "white",
+        "markersize": 7,
+        "markeredgewidth": 1.6,
+    }
+
+
+def handle(i: int, label: str, *, marked: bool = False) -> Line2D:
+    """Return the legend's entry for curve number `i`, with its mark where there are published points."""
+    marks = hollow(i) if marked else {}
+    return Line2D([], [], label=label, **(marks | look(i)))
+
+
+def note(label: str) -> Line2D:
+    """Return an entry of a legend that is words alone."""
+    return Line2D([], [], linestyle="", label=label)
+
+
+def plain_numbers(axis: Axis) -> None:
+    """Write plain numbers at 1, 10, 100 on a logarithmic axis, and at 2 and 5 where it spans less than 1.5 decades."""
+    low, high = axis.get_view_interval()
+    subs = (1.0, 2.0, 5.0) if high < 30 * low else (1.0,)
+    axis.set_major_locator(LogLocator(subs=subs, numticks=12))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.10f}".rstrip("0").rstrip(".")))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def save(figure: Figure, stem: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Write `stem`.png, `stem`.svg or both, the same bytes every time; return the files."""
+    files = []
+    for each in formats:
+        files.append(stem.with_name(f"{stem.name}.{each}"))
+        with rc_context(PARAMETERS):  # its salt names the parts of an SVG
+            figure.savefig(files[-1], metadata={"Software": None} if each == "png" else {"Date": None})
     return files

@@ -1,6 +1,7 @@
 """Flat tables of a run: save, load, compare with published figures, print."""
 
 from simalloc.results.errors import Errors, errors, relative_error
+from simalloc.results.figures import FIGURE_ABOUT
 from simalloc.results.latency_table import latency_table
 from simalloc.results.metric_table import metric_table
 from simalloc.results.published import Published, PublishedError, read_published
@@ -9,6 +10,7 @@ from simalloc.results.sweep_table import sweep_table
 from simalloc.results.table import comparison_table, error_lines
 
 __all__ = [
+    "FIGURE_ABOUT",
     "Errors",
     "Published",
     "PublishedError",

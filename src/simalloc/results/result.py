@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from importlib import import_module
 from io import StringIO
 from pathlib import Path
@@ -17,15 +18,21 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+TIMELINE = "timeline.json.gz"
+"""Where the rows of timelines are saved: apart from the rest, which people read."""
+
 
 @dataclass
 class Result:
-    """Rows of figures, of the ledger, of lock statistics and of latencies, and what they came from.
+    """Rows of figures, of the ledger, of lock statistics, of latencies and of timelines, and what they came from.
 
     `rows`: label, allocator, the workload's parameters by name, metric, value, unit, and `published` where there is a
     published figure; `ci95` is half a 95 % interval, `change` the paired difference from the first label in %.
     `cases`: one entry a label, with allocator, batch and high (pages) at the first point of a sweep; `swept`: the names
-    of swept parameters; `planned`: how many cases the scenario has. Times are in `clock`'s unit.
+    of swept parameters; `planned`: how many cases the scenario has. Times are in `clock`'s unit. `definition`: the
+    scenario as data, from which `simalloc.build` makes it again; `prices`: every cost parameter that was paid, with
+    `value`, kind, about and source, and under `labels` whose it is where not everybody paid it. `timeline`: what was
+    recorded (`simalloc.measure.records`), in a file of its own.
     """
 
     scenario: str
@@ -41,10 +48,17 @@ class Result:
     sources: list[str] = field(default_factory=list)
     swept: list[str] = field(default_factory=list)
     planned: int = 0
+    definition: Row = field(default_factory=dict)
+    prices: list[Row] = field(default_factory=list)
+    timeline: list[Row] = field(default_factory=list)
 
     def to_json(self) -> str:
-        """Return the run as JSON, a row a line: the same bytes for the same scenario and seed."""
-        parts = [f"{json.dumps(key)}: {_json_of(value)}" for key, value in asdict(self).items()]
+        """Return the run as JSON, a row a line: the same bytes for the same scenario and seed. Without timelines."""
+        parts = [
+            f"{json.dumps(each.name)}: {_json_of(getattr(self, each.name))}"
+            for each in fields(self)
+            if each.name != "timeline"
+        ]
         return "{\n " + ",\n ".join(parts) + "\n}\n"
 
     @classmethod
@@ -77,12 +91,17 @@ class Result:
         return [row for row in self.rows if all(row.get(key) == value for key, value in where.items())]
 
     def save(self, folder: Path) -> list[Path]:
-        """Write result.json and rows.csv into `folder`, made if need be; return the files."""
+        """Write result.json and rows.csv into `folder`, made if need be, and the timelines' rows; return the files."""
         folder.mkdir(parents=True, exist_ok=True)
         files = {folder / "result.json": self.to_json(), folder / "rows.csv": self.to_csv()}
         for file, text in files.items():
             file.write_text(text, encoding="utf-8")
-        return list(files)
+        rows = folder / TIMELINE
+        if not self.timeline:
+            rows.unlink(missing_ok=True)
+            return list(files)
+        rows.write_bytes(gzip.compress(_json_of(self.timeline).encode(), mtime=0))
+        return [*files, rows]
 
 
 class Plots:
@@ -117,4 +136,7 @@ def _json_of(value: Any) -> str:
 
 def load_result(folder: Path) -> Result:
     """Read the run saved in `folder`. Raises FileNotFoundError if there is none."""
-    return Result.from_json((folder / "result.json").read_text(encoding="utf-8"))
+    result = Result.from_json((folder / "result.json").read_text(encoding="utf-8"))
+    if (folder / TIMELINE).exists():
+        result.timeline = json.loads(gzip.decompress((folder / TIMELINE).read_bytes()))
+    return result

@@ -10,12 +10,13 @@ from functools import cached_property
 from itertools import product
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, WithJsonSchema, field_validator, model_validator
 
 from simalloc.allocators import VERSIONS, Version
 from simalloc.hardware import preset
 from simalloc.memory import SMALLEST_ZONE, PcpSizes, pages_of, size_of
 from simalloc.memory.zone import watermarks_v4_10
+from simalloc.results import FIGURE_ABOUT
 from simalloc.scenario.errors import Path, Problem, ScenarioError, dotted, problems_of, suggestion
 from simalloc.scenario.machine import LinesSpec, MachineSpec, ShapeSpec
 from simalloc.workloads import (
@@ -31,6 +32,17 @@ from simalloc.workloads import (
     WorkloadSpec,
 )
 from simalloc.workloads.arrivals import BurstUs, Pattern, check_bursts
+
+
+def _figure_exists(name: str) -> str:
+    if name not in FIGURE_ABOUT:
+        raise ValueError(f"there is no figure {name!r}; {suggestion(name, list(FIGURE_ABOUT))}")
+    return name
+
+
+FigureName = Annotated[
+    str, AfterValidator(_figure_exists), WithJsonSchema({"type": "string", "enum": list(FIGURE_ABOUT)})
+]
 
 
 class MemorySpec(Strict):
@@ -146,6 +158,10 @@ class Case:
     workload: WorkloadSpec
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
+    def name(self) -> str:
+        """Return the label, and the point of the sweep."""
+        return ", ".join([self.label, *(f"{name} {value}" for name, value in self.parameters.items())])
+
     def nodes(self) -> dict[int, list[int]]:
         """Return the NUMA nodes in use, each with its CPUs."""
         topology = self.machine.cost_model().topology(self.machine.cpus)
@@ -240,6 +256,9 @@ class Scenario(Strict):
     compare: list[CaseSpec] = Field(default=[], description="the columns to compare; the first is the baseline")
     published: str | None = Field(default=None, description="CSV of published figures to stand beside the simulated")
     calibration: CalibrationSpec = Field(default=CalibrationSpec(), description="for `simalloc calibrate`")
+    plots: list[FigureName] | None = Field(
+        default=None, description="figures to draw with the run; all that apply by default (`simalloc list figures`)"
+    )
     seed: Annotated[int, Field(ge=0)] = Field(default=1, description="of everything random")
     lockstep: bool = Field(default=False, description="every step an event: the same results, slower")
     tie_order: Literal["fixed", "shuffled"] = Field(
@@ -324,9 +343,13 @@ class Scenario(Strict):
         _check_fit(path, case)
         return case
 
+    def definition(self) -> dict[str, Any]:
+        """Return the scenario as data, what was left to its default left out: `build` makes the same one of it."""
+        return self.model_dump(mode="json", exclude_unset=True)
+
     def digest(self) -> str:
         """Return a hash of the scenario and of every cost it pays; equal hashes mean equal simulated figures."""
-        content = json.dumps(self.model_dump(mode="json", exclude={"about", "calibration"}), sort_keys=True)
+        content = json.dumps(self.model_dump(mode="json", exclude={"about", "calibration", "plots"}), sort_keys=True)
         prices = sorted({case.machine.cost_model().digest() for case in self.cases})
         return hashlib.sha256(f"{content} {' '.join(prices)}".encode()).hexdigest()[:16]
 

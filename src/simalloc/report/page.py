@@ -1,0 +1,71 @@
+"""Puts the page together from its template, its style, its script and a result."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+from simalloc.plots import wanted
+from simalloc.report.numbers import text_of
+from simalloc.report.svg import inline_svg
+from simalloc.report.tables import price_table, result_tables
+from simalloc.report.timeline import timeline_data
+from simalloc.results import FIGURE_ABOUT, Result
+
+SHORT = 110
+"""Characters of YAML that fit on a line."""
+
+
+def report_html(result: Result) -> str:
+    """Return the page as HTML: the same bytes for the same result. Raises NoSuchFigure as `plots.wanted` does."""
+    loader = PackageLoader("simalloc.report", "web")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["text"] = text_of
+    timeline = timeline_data(result)
+    page: str = environment.get_template("report.html").render(
+        result=result,
+        about=result.definition.get("about", ""),
+        clock=f"{result.clock['preset']}, {result.clock['unit']} at {result.clock['ghz']:g} GHz",
+        figures=[(name, FIGURE_ABOUT[name], Markup(inline_svg(result, name))) for name in wanted(result)],
+        tables=result_tables(result),
+        prices=price_table(result),
+        timeline=timeline,
+        scenario=_yaml(result.definition),
+        style=_asset(environment, "report.css"),
+        scripts=[_asset(environment, name) for name in ("sort.js", "timeline.js")[: 2 if timeline else 1]],
+    )
+    return page
+
+
+def _asset(environment: Environment, name: str) -> Markup:
+    """Return a file of ours as it is: style and script are no HTML to be escaped."""
+    assert environment.loader is not None
+    return Markup(environment.loader.get_source(environment, name)[0])
+
+
+def _yaml(definition: dict[str, Any]) -> str:
+    """Return a scenario as people write it: what is short on one line."""
+    yaml: Any = YAML()
+    text = StringIO()
+    yaml.width = 10_000  # the page wraps what is longer
+    yaml.dump(CommentedMap({key: _laid_out(value) for key, value in definition.items()}), text)
+    return text.getvalue()
+
+
+def _laid_out(value: Any) -> Any:
+    if isinstance(value, dict):
+        node: Any = CommentedMap({key: _laid_out(each) for key, each in value.items()})
+    elif isinstance(value, list):
+        node = CommentedSeq(map(_laid_out, value))
+    else:
+        return value
+    if len(str(value)) < SHORT:
+        node.fa.set_flow_style()
+    return node
