@@ -99,7 +99,7 @@ def test_an_answer_is_judged_and_told_why(asked: Exercise, answer: object, words
 
 
 def test_a_reference_solution_must_be_right(asked: Exercise) -> None:
-    assert course.solution(asked.name, ANSWER)
+    assert course.solution(asked.name, ANSWER)._repr_markdown_().startswith("<details><summary>Solution</summary>")
     with pytest.raises(ValueError, match=r"the reference solution is not accepted: 9.1: not yet, 50 cycles"):
         course.solution(asked.name, 50)
 

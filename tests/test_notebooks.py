@@ -55,7 +55,8 @@ def test_every_exercise_has_a_check_and_a_folded_solution(file: Path) -> None:
     assert [exercise(name).name for name in asked] == asked
     assert named(tagged(file, "solution"), "solution") == asked
     folded = [cell["metadata"] for cell in cells(file) if "solution" in cell["metadata"].get("tags", [])]
-    assert all(data["jupyter"]["source_hidden"] and "hide-cell" in data["tags"] for data in folded)
+    assert all(data["jupyter"] == {"outputs_hidden": True, "source_hidden": True} for data in folded)
+    assert all("hide-cell" in data["tags"] for data in folded)
     assert len(tagged(file, "exercise")) == len(asked)
 
 

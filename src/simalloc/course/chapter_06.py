@@ -59,7 +59,7 @@ EXERCISES = (
         "6.2",
         truth=_mean_wait,
         unit="cycles",
-        within=0.2,
+        within=0.25,
         because="4 ns at 4 GHz: many short windows hardly delay anyone. One of 5,300 cycles does.",
         hint="Sum of L squared, over twice the period.",
         mistakes=[

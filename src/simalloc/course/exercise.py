@@ -6,7 +6,7 @@ The exercises of notebook 3 are in `simalloc.course.chapter_03`, as `EXERCISES`,
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -73,10 +73,11 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is said to an answer."""
+    """What is said to an answer; `folded` is shown when it is asked for: running a notebook gives no solution away."""
 
     right: bool
     text: str
+    folded: bool = False
 
     def __bool__(self) -> bool:
         return self.right
@@ -85,6 +86,8 @@ class Verdict:
         return self.text.replace("**", "").replace("`", "")
 
     def _repr_markdown_(self) -> str:
+        if self.folded:
+            return f"<details><summary>Solution</summary>\n\n{self.text}\n\n</details>"
         return self.text
 
 
@@ -102,7 +105,7 @@ def solution(name: str, answer: Answer) -> Verdict:
     for mistake in asked.mistakes:
         if asked.accepts(mistake.answer()):
             raise ValueError(f"{name}: a known mistake gives the right answer, {answer}: {mistake.why}")
-    return verdict
+    return replace(verdict, folded=True)
 
 
 def exercise(name: str) -> Exercise:
