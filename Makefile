@@ -2,12 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint types imports tests scenarios stored browser clean
+.PHONY: run test lint types imports tests scenarios notebooks course stored browser clean
 
 run: .venv/installed
 	$(BIN)/simalloc run pagealloc-2017
 
-test: lint types imports tests scenarios
+test: lint types imports tests scenarios notebooks
 
 lint: .venv/dev
 	$(BIN)/ruff check .
@@ -36,6 +36,22 @@ browser:
 	fi || true; \
 	command -v chromium >/dev/null || echo "no Chromium here (Debian: chromium, chromium-driver): its tests are skipped"
 
+# Run every notebook from top to bottom, two at a time; those that ran are in build/notebooks.
+NOTEBOOKS := $(patsubst %,build/%,$(wildcard notebooks/*.ipynb))
+
+.DELETE_ON_ERROR:
+
+notebooks: .venv/dev
+	$(MAKE) --no-print-directory --jobs 2 $(NOTEBOOKS)
+
+build/notebooks/%.ipynb: notebooks/%.ipynb .venv/dev $(shell find src/simalloc scenarios -name '*.py' -o -name '*.yaml')
+	@mkdir -p $(@D)
+	$(BIN)/jupyter execute --NbClientApp.log_level=ERROR --output "$(CURDIR)/$@" $<
+
+# Open the course in JupyterLab.
+course: .venv/course
+	$(BIN)/jupyter lab notebooks
+
 # Rewrite what tests compare exactly, and the schema. Look at the difference before you commit it.
 stored: .venv/dev
 	$(BIN)/simalloc schema > scenarios/scenario.schema.json
@@ -55,5 +71,9 @@ stored: .venv/dev
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@ .venv/installed
 
+.venv/course: .venv/created pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[notebooks]'
+	touch $@ .venv/installed
+
 clean:
-	rm -rf .venv results
+	rm -rf .venv results build

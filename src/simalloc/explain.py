@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,10 +50,15 @@ class Explained:
         ]
 
 
-def explain(allocator: str) -> list[Explained]:
-    """Run each path of `allocator` once in each context and return what it did. Raises ScenarioError if unknown."""
+def explain(allocator: str, machine: Mapping[str, Any] | None = None) -> list[Explained]:
+    """Run each path of `allocator` once in each context and return what it did.
+
+    `machine` has keys as in a scenario, such as {"costs": {"irq_restore": 7}}. Raises ScenarioError for an unknown
+    allocator, and for keys that are wrong.
+    """
+    asked = {"name": "explain", "allocator": allocator, "workload": {"kind": "pagealloc", "batches": [1]}}
     try:
-        scenario = build({"name": "explain", "allocator": allocator, "workload": {"kind": "pagealloc", "batches": [1]}})
+        scenario = build({**asked, "machine": dict(machine or {})})
     except ScenarioError as error:
         raise ScenarioError(str(error).removeprefix("allocator.name: ")) from None
     return [found for context in (Context.TASK, Context.SOFTIRQ, Context.HARDIRQ) for found in _in(context, scenario)]
