@@ -20,7 +20,7 @@ types: .venv/dev .venv/docs
 imports: .venv/dev
 	$(BIN)/lint-imports
 
-tests: .venv/dev
+tests: .venv/dev .venv/docs
 	$(BIN)/pytest -n 2
 
 scenarios: .venv/dev

@@ -13,7 +13,7 @@ author = "The simalloc founders"
 project_copyright = "The simalloc founders"
 version = release = installed("simalloc")
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "simalloc_docs"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "simalloc_docs"]
 exclude_patterns = ["simalloc_docs"]
 templates_path: list[str] = []
 
@@ -23,13 +23,16 @@ nb_ipywidgets_js: dict[str, object] = {}
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 4
 
+# Docstrings are prose; `this` in them is code.
+default_role = "literal"
 autodoc_member_order = "bysource"
-autodoc_typehints = "description"
-autodoc_typehints_description_target = "documented_params"
+autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 # Names of other projects cannot be looked up: the build uses no network.
 # Type variables and aliases of requests are in annotations only.
 nitpick_ignore_regex = [("py:.*", r"(?!simalloc).*"), ("py:.*", r"simalloc\.machine\..*\.(Op|T|Post)")]
+
+maximum_signature_line_length = 80
 
 html_theme = "furo"
 html_title = f"simalloc {release}"

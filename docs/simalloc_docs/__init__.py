@@ -55,4 +55,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Make the pages before Sphinx looks for files."""
     app.connect("builder-inited", lambda app: write(Path(app.srcdir) / "generated", pages()))
     app.connect("missing-reference", references.resolve)
+    app.connect("autodoc-process-signature", references.shorten)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -25,7 +25,7 @@ def pages() -> dict[str, str]:
     """Return the page."""
     command = [sys.executable, "-m", "typer", "simalloc.cli", "utils", "docs", "--name", "simalloc"]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    body = text.partition("\n")[2].replace("```console\n$ ", "```text\n")
+    body = text[text.index("\n## ") :].replace("```console\n$ ", "```text\n")
     intro = (
         "# Command line\n\nResults go to stdout, progress and errors to stderr, progress to a terminal only. "
         "Each command is a few lines over the [Python API](../api/index.md).\n\n"

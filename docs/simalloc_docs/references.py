@@ -1,11 +1,18 @@
-"""Links to names that are documented where users import them, and annotated with where they are defined.
+"""How names of the Python API are shown and linked.
 
-`simalloc.machine.cpu.Cpu` in a signature means `simalloc.machine.Cpu` on a page.
+A name is documented where users import it and annotated with where it is defined: `simalloc.machine.cpu.Cpu` in a
+signature means `simalloc.machine.Cpu` on a page. Parts of a scenario have their keys on the page of scenario files.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+from sphinx.util.nodes import make_refnode
+
+from simalloc.scenario import Scenario
+from simalloc_docs.schema_types import anchor
 
 if TYPE_CHECKING:
     from docutils.nodes import Element, reference
@@ -19,9 +26,15 @@ def resolve(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: Ele
     if node.get("refdomain") != "py":
         return None
     last = node["reftarget"].rpartition(".")[2]
+    page, builder = node["refdoc"], app.builder
+    if last in Scenario.model_json_schema()["$defs"]:
+        target, label = env.domains.standard_domain.anonlabels[anchor(last)]
+        return make_refnode(builder, page, target, label, content)
     domain = env.domains.python_domain
     found = [name for name, entry in domain.objects.items() if name.rpartition(".")[2] == last and not entry.aliased]
-    if len(found) != 1:
-        return None
-    builder = app.builder
-    return domain.resolve_xref(env, node["refdoc"], builder, "obj", found[0], node, content)
+    return domain.resolve_xref(env, page, builder, "obj", found[0], node, content) if len(found) == 1 else None
+
+
+def shorten(_app: Sphinx, _what: str, _name: str, thing: Any, *_: Any) -> tuple[str, None] | None:
+    """Leave out the signature of a part of a scenario: its keys are on the page of scenario files."""
+    return ("", None) if isinstance(thing, type) and issubclass(thing, BaseModel) else None
