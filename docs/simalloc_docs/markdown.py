@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+
+_CODE = re.compile(r"(`[^`]*`)")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -18,10 +21,10 @@ def cell(value: object) -> str:
 
 
 def literal(text: str) -> str:
-    """Return text that Markdown leaves as it is: `_`, `*`, `<` and `[` mean nothing in it."""
-    for character in "\\*_<[":
-        text = text.replace(character, f"\\{character}")
-    return text
+    """Return text in which `_`, `*`, `<` and `[` mean nothing to Markdown, and code in backticks stays code."""
+    return "".join(
+        part if part.startswith("`") else re.sub(r"([\\*_<\[])", r"\\\1", part) for part in _CODE.split(text)
+    )
 
 
 def sentence(text: str) -> str:

@@ -35,6 +35,9 @@ def resolve(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: Ele
     return domain.resolve_xref(env, page, builder, "obj", found[0], node, content) if len(found) == 1 else None
 
 
-def shorten(_app: Sphinx, _what: str, _name: str, thing: Any, *_: Any) -> tuple[str, None] | None:
-    """Leave out the signature of a part of a scenario: its keys are on the page of scenario files."""
-    return ("", None) if isinstance(thing, type) and issubclass(thing, BaseModel) else None
+def shorten(
+    _app: Sphinx, _what: str, _name: str, thing: Any, _options: Any, signature: str | None, _returns: str | None
+) -> tuple[str, None] | None:
+    """Leave out signatures that nobody calls: of parts of a scenario (their keys have a page), and of a Result."""
+    is_model = isinstance(thing, type) and issubclass(thing, BaseModel)
+    return ("", None) if is_model or "<factory>" in (signature or "") else None

@@ -81,15 +81,16 @@ def _within(schema: Schema | None) -> str:
 
 
 def _limits(schema: Schema) -> str:
-    low, high = schema.get("minimum"), schema.get("maximum")
-    above = schema.get("exclusiveMinimum")
-    if low is not None and high is not None:
-        return f", {low:g} to {high:,g}"
-    if above is not None:
-        return f", more than {above:g}" + (f", up to {high:,g}" if high is not None else "")
+    low, high, above = (schema.get(key) for key in ("minimum", "maximum", "exclusiveMinimum"))
     if low is not None:
-        return f", {low:g} or more"
-    return f", up to {high:,g}" if high is not None else ""
+        return f", {number(low)} to {number(high)}" if high is not None else f", {number(low)} or more"
+    more = "" if above is None else f", more than {number(above)}"
+    return more if high is None else f"{more}, up to {number(high)}"
+
+
+def number(value: float) -> str:
+    """Return 1e8 as 100,000,000 and 0.5 as it is."""
+    return f"{int(value):,}" if value == int(value) else f"{value:g}"
 
 
 def _yaml(value: Any) -> str:
@@ -97,4 +98,6 @@ def _yaml(value: Any) -> str:
         return "{" + ", ".join(f"{key}: {_yaml(each)}" for key, each in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_yaml, value)) + "]"
+    if isinstance(value, float):
+        return f"{value:g}"
     return value if isinstance(value, str) else json.dumps(value)
