@@ -16,7 +16,7 @@ from simalloc.allocators.steps import KernelSteps
 from simalloc.allocators.strides import Strides
 from simalloc.allocators.view import ZoneView
 from simalloc.hardware import Recency
-from simalloc.machine import Await, Context, Cpu, Machine, Program, RuleBroken, SendIpi, SpinLock, Sync
+from simalloc.machine import Await, Burst, Context, Cpu, Machine, Program, RuleBroken, SendIpi, SpinLock, Step, Sync
 from simalloc.memory import MigrateType, Pcp, Zone
 
 DrainBy = Literal["ipi", "worker", "caller"]
@@ -303,23 +303,23 @@ class Allocator(ABC):
         else:
             pfns = buddy.remove_pages(count, mt)
         zone.free_pages -= len(pfns) << order
+        for saw in self.hooks.pages_removed:
+            saw(cpu, zone, order, mt, pfns)
         self.views[zone][cpu.index].refresh()
-        if pfns:
-            yield k.buddy_remove * len(pfns)
-        if buddy.splits > splits:
-            yield k.buddy_split * (buddy.splits - splits)
-        if buddy.fallbacks > fallbacks:
-            yield k.buddy_fallback * (buddy.fallbacks - fallbacks)
-        yield from self._touch(cpu, pfns)
+        yield Burst(
+            (k.buddy_remove, len(pfns)),
+            (k.buddy_split, buddy.splits - splits),
+            (k.buddy_fallback, buddy.fallbacks - fallbacks),
+            *self._misses(cpu, pfns),
+        )
         if self.lines.any:
             yield from self.lines.buddy(cpu, zone, -(len(pfns) << order), pfns)
         return pfns
 
-    def _touch(self, cpu: Cpu, pfns: Sequence[int]) -> Program[None]:
-        """Use many struct pages, and charge for those that have gone cold."""
-        for level, pages in enumerate(self.recency[cpu.index].touch_all(pfns)):
-            if level and pages:
-                yield self.k.struct_page_miss[level] * pages
+    def _misses(self, cpu: Cpu, pfns: Sequence[int]) -> list[tuple[Step, int]]:
+        """Use many struct pages; return the steps of those that have gone cold."""
+        misses = self.k.struct_page_miss
+        return [(misses[level], pages) for level, pages in self.recency[cpu.index].touch_all(pfns) if level]
 
     def _insert(
         self, cpu: Cpu, zone: Zone, runs: list[tuple[MigrateType, list[int]]], order: int, *, picked: bool = False
@@ -338,10 +338,12 @@ class Allocator(ABC):
             else:
                 buddy.insert_pages(pfns, mt)
         zone.free_pages += blocks << order
+        for saw in self.hooks.pages_inserted:
+            for mt, pfns in runs:
+                saw(cpu, zone, order, mt, pfns)
         self.views[zone][cpu.index].refresh()
-        yield (self.k.buddy_insert_picked if picked else self.k.buddy_insert) * blocks
-        if buddy.merges > merges:
-            yield self.k.buddy_merge * (buddy.merges - merges)
+        insert = self.k.buddy_insert_picked if picked else self.k.buddy_insert
+        yield Burst((insert, blocks), (self.k.buddy_merge, buddy.merges - merges))
         if self.lines.any:
             yield from self.lines.buddy(cpu, zone, blocks << order, ())
 

@@ -12,7 +12,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from simalloc.allocators.base import Allocator
-from simalloc.machine import Cpu, Program
+from simalloc.machine import Burst, Cpu, Program
 from simalloc.memory import MigrateType, Pcp, Zone
 
 SWAP_CLUSTER_MAX = 32
@@ -34,7 +34,7 @@ class ListFree(Allocator):
             for pfn in pages:
                 saw(cpu, pfn, 0)
         yield self.k.put_page * len(pages)
-        yield from self._touch(cpu, pages)
+        yield Burst(*self._misses(cpu, pages))
         yield from self.lines.pages(cpu, pages)
         cpu.site = "free_unref_page_list"
         yield self.k.free_prepare * len(pages)

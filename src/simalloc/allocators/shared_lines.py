@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from simalloc.allocators.steps import KernelSteps
-from simalloc.machine import Burst, Cpu, Machine, Program
+from simalloc.machine import Cpu, Machine, Program
 from simalloc.memory import Zone
 
 PAGES_OF_128_MIB = 1 << 15
@@ -62,13 +62,13 @@ class SharedLines:
         if self.switches.counters:
             cycles += yield from self._count(cpu, zone, change)
         if round(cycles):
-            yield Burst(self._step, round(cycles))
+            yield self._step * round(cycles)
 
     def pages(self, cpu: Cpu, pfns: Sequence[int]) -> Program[None]:
         """Pay for struct pages that their owner hands to the allocator on this CPU."""
         cycles = round(self._pages(cpu, pfns)) if self.switches.struct_pages else 0
         if cycles:
-            yield Burst(self._step, cycles)
+            yield self._step * cycles
 
     def own(self, cpu: Cpu, pfns: Sequence[int]) -> bool:
         """Whether all these pages' struct pages were last used on this CPU, or nobody looks."""

@@ -9,12 +9,13 @@ that takes a real lock) callers take the ordinary way, with the same result to t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from simalloc.allocators.view import ZoneView
-from simalloc.machine import Cpu, Effect, Program, Step
+from simalloc.machine import Context, Cpu, Effect, Program, Step
 from simalloc.memory import SMALLEST_ZONE, MigrateType, PcpSizes, Zone
 
 if TYPE_CHECKING:
@@ -23,19 +24,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class HitPath:
-    """The steps of one call that finds what it wants in the pcp, and their sum in cycles.
+    """The steps of one call that finds what it wants in the pcp, as (index, count), and their sum in cycles.
 
     `site` is where it masks; `irq_windows` and `bh_windows` are how long, in cycles.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[tuple[int, int], ...]
     cycles: int
     site: str
     irq_windows: tuple[int, ...]
     bh_windows: tuple[int, ...]
 
 
-Where = tuple[str, bool, bool, bool]
+Where = tuple[str, Context, bool, bool, bool]
 
 
 class Strides:
@@ -81,15 +82,16 @@ class Strides:
         if run <= 0:
             return 0
         pfns = pages[first : first + run]
-        if min(pfns) < zone.start or max(pfns) >= zone.end or not allocator.lines.own(cpu, pfns):
+        lowest, highest = min(pfns), max(pfns)
+        if lowest < zone.start or highest >= zone.end or not allocator.lines.own(cpu, pfns):
             return 0
         cold = allocator.recency[cpu.index].touch_all(pfns)
-        allocator.views[zone][cpu.index].file(pfns, pcp.lists)
+        allocator.views[zone][cpu.index].file(pfns, lowest, highest, pcp.lists)
         pcp.count += run
         self._stride(cpu, path, run)
-        for step, times in zip(misses[1:], cold[1:], strict=True):
-            if times:
-                cpu.stride((step,), times)
+        for level, times in cold:
+            if level:
+                cpu.takes(misses[level], times)
         for saw in allocator.hooks.page_freed:
             for pfn in pfns:
                 saw(cpu, pfn, 0)
@@ -98,7 +100,7 @@ class Strides:
     def _stride(self, cpu: Cpu, path: HitPath, run: int) -> None:
         """Take `run` hits at once, and tell observers of masked windows what they would have seen."""
         hooks = self._allocator.hooks
-        cpu.stride(path.steps, run)
+        cpu.stride(path.steps, path.cycles, run)
         if hooks.irqs_window or hooks.bh_window:
             cpu.site = path.site
             for length in path.irq_windows:
@@ -109,10 +111,11 @@ class Strides:
                     saw(cpu, cpu.clock - length, cpu.clock, run)
 
     def _path(self, call: str, cpu: Cpu) -> HitPath | None:
-        where = (call, cpu.in_irq(), cpu.in_softirq(), cpu.irqs_disabled())
-        if where not in self._paths:
-            self._paths[where] = self._record(call, cpu)
-        return self._paths[where]
+        where = call, cpu.context, cpu.serving_softirq, cpu.bh_depth > 0, cpu.irq_depth > 0
+        try:
+            return self._paths[where]
+        except KeyError:
+            return self._paths.setdefault(where, self._record(call, cpu))
 
     def _record(self, call: str, cpu: Cpu) -> HitPath | None:
         allocator, k = self._allocator, self._allocator.k
@@ -137,7 +140,9 @@ class Strides:
         irq_windows = () if cpu.irqs_disabled() else _windows(steps, Effect.IRQ_OFF, Effect.IRQ_ON)
         bh_windows = () if cpu.in_softirq() else _windows(steps, Effect.BH_OFF, Effect.BH_ON)
         steps += around
-        return HitPath(steps, sum(step.cycles for step in steps), cpu.site, irq_windows, bh_windows)
+        counts = Counter(step.index for step in steps)
+        cycles = sum(step.cycles for step in steps)
+        return HitPath(tuple(counts.items()), cycles, cpu.site, irq_windows, bh_windows)
 
 
 def _windows(steps: tuple[Step, ...], off: Effect, on: Effect) -> tuple[int, ...]:

@@ -36,10 +36,13 @@ class ZoneView:
         """Return the migratetype of the pageblock around `pfn`, as last seen."""
         return self._types.get(self._zone.buddy.pageblock(pfn), MigrateType.MOVABLE)
 
-    def file(self, pfns: Sequence[int], lists: Sequence[list[int]]) -> None:
-        """Append every page to the list of its pageblock's migratetype: `pageblock_type`, for many."""
+    def file(self, pfns: Sequence[int], lowest: int, highest: int, lists: Sequence[list[int]]) -> None:
+        """Append every page, all from `lowest` to `highest`, to the list of its pageblock's type."""
         pageblock, get = self._zone.buddy.pageblock, self._types.get
-        first, last = pageblock(min(pfns)), pageblock(max(pfns))
+        first, last = pageblock(lowest), pageblock(highest)
+        if first == last:
+            lists[get(first, MigrateType.MOVABLE)].extend(pfns)
+            return
         if last - first < len(pfns):
             types = {get(block, MigrateType.MOVABLE) for block in range(first, last + 1)}
             if len(types) == 1:

@@ -8,17 +8,18 @@ can be a step with a fixed cost.
 
 from __future__ import annotations
 
-from collections import Counter
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import repeat
 from operator import sub
 
 LEVELS = 16
 
-_GRAIN = 6
-"""Distances are looked up in grains of 2**6 uses."""
+_GRAIN = 64
+"""Levels begin at multiples of so many uses."""
 
-_TABLE = 1 << 12
+_FARTHEST = 1 << 18
+"""Distances beyond this are all of the last level."""
 
 _NEVER = 1 << 62
 """The distance of a page never used."""
@@ -30,33 +31,50 @@ class Recency:
     def __init__(self, half_point: int) -> None:
         self.uses = 0
         self._last: dict[int, int] = {}
-        grain = 1 << _GRAIN
-        self._level = [
-            min(int(LEVELS * d / (d + half_point)), LEVELS - 1) for d in range(grain // 2, _TABLE * grain, grain)
-        ]
-        self._level.append(LEVELS - 1)
+        middles = range(_GRAIN // 2, _FARTHEST, _GRAIN)
+        levels = [min(int(LEVELS * d / (d + half_point)), LEVELS - 1) for d in middles]
+        # The least distance of each level; whatever is farther than we look is of the last.
+        self._from = [_GRAIN * bisect_left(levels, level) for level in range(LEVELS)]
 
     def touch(self, pfn: int) -> int:
         """Use the struct page of `pfn`; return how cold it was: 0 (just used) ... LEVELS - 1 (long ago, or never)."""
         uses = self.uses = self.uses + 1
-        last = self._last.get(pfn)
+        distance = uses - self._last.get(pfn, -_NEVER)
         self._last[pfn] = uses
-        grains = min((uses - last) >> _GRAIN, _TABLE) if last is not None else _TABLE
-        return self._level[grains]
+        return bisect_right(self._from, distance) - 1
 
-    def touch_all(self, pfns: Sequence[int]) -> list[int]:
-        """Use many different ones, one after the other; return how many were of each level of coldness.
+    def touch_all(self, pfns: Sequence[int]) -> list[tuple[int, int]]:
+        """Use many different ones, one after the other; return (level, how many were that cold), warmest first.
 
-        Pages used in order were mostly used in order before: few distances differ, so they are counted first.
+        Pages used in order were mostly used in order before: their distances are near each other.
         """
-        now = range(self.uses + 1, self.uses + 1 + len(pfns))
-        distances = Counter(map(sub, now, map(self._last.get, pfns, repeat(-_NEVER))))
-        self._last.update(zip(pfns, now, strict=True))
-        self.uses += len(pfns)
-        counts = [0] * LEVELS
-        for distance, times in distances.items():
-            counts[self._level[min(distance >> _GRAIN, _TABLE)]] += times
-        return counts
+        count = len(pfns)
+        if not count:
+            return []
+        last, begin = self._last, self.uses
+        end = self.uses = begin + count
+        before = list(map(last.get, pfns, repeat(-_NEVER)))
+        last.update(zip(pfns, range(begin + 1, end + 1), strict=False))
+        # No distance is less than the first of these two, none more than the second.
+        warmest = bisect_right(self._from, begin + 1 - max(before)) - 1
+        coldest = bisect_right(self._from, end - min(before)) - 1
+        if warmest == coldest:
+            return [(warmest, count)]
+        return self._by_level(list(map(sub, range(begin + 1, end + 1), before)))
+
+    def _by_level(self, distances: list[int]) -> list[tuple[int, int]]:
+        """Return (level, how many) of distances, warmest first."""
+        warmest, coldest = (bisect_right(self._from, each(distances)) - 1 for each in (min, max))
+        if warmest == coldest:
+            return [(warmest, len(distances))]
+        distances.sort()
+        found, done = [], 0
+        for level in range(warmest, coldest + 1):
+            beyond = bisect_left(distances, self._from[level + 1]) if level < coldest else len(distances)
+            if beyond > done:
+                found.append((level, beyond - done))
+            done = beyond
+        return found
 
 
 def share_of_level(level: int) -> float:

@@ -12,7 +12,7 @@ and at the end of a step that unmasks them.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from simpy.events import AnyOf, Event, EventPriority
@@ -31,8 +31,8 @@ T = TypeVar("T")
 class Op(Protocol):
     """Anything a program may yield that is more than cycles."""
 
-    def perform(self, cpu: Cpu) -> Events[Any]:
-        """Do it on `cpu`; what this returns is what the program's `yield` gives back."""
+    def perform(self, cpu: Cpu) -> Events[Any] | None:
+        """Do it on `cpu`; what the events return is what the program's `yield` gives back. None: it is done already."""
         ...
 
 
@@ -53,6 +53,7 @@ class Cpu:
 
     def __init__(self, machine: Machine, index: int) -> None:
         self.machine = machine
+        self.env = machine.env
         self.index = index
         self.clock = 0
         self.horizon = FOREVER
@@ -67,6 +68,7 @@ class Cpu:
         self.interrupts = Interrupts(self)
         self.serving_softirq = False
         self.wakes_at = FOREVER
+        self.waits_for: Event | None = None
         self._poked: Event | None = None
         self._masked_since = 0
         self._masked_wait = 0
@@ -95,9 +97,22 @@ class Cpu:
 
     def sync(self) -> Events[None]:
         """Let every CPU reach this one's clock: what others did before it is then visible, and nothing later is."""
-        delay = self.clock - self.machine.now
-        if delay > 0 and not self.machine.nobody_acts_before(self.clock):
-            yield self.alarm(delay)
+        if not self.has_caught_up():
+            yield self.alarm(self.clock - self.machine.now)
+
+    def has_caught_up(self) -> bool:
+        """Whether every CPU has reached this one's clock.
+
+        If nothing is due up to then, the event queue is moved there: this CPU's event would come next anyway. In
+        lockstep every step is an event.
+        """
+        env, clock = self.env, self.clock
+        if clock > env._now:
+            queue = env._queue
+            if self.machine.lockstep or (queue and queue[0][0] <= clock):
+                return False
+            env._now = clock
+        return True
 
     def alarm(self, delay: int) -> Event:
         """Return an event that fires `delay` cycles from the event queue's now, in this CPU's place in the cycle."""
@@ -112,12 +127,17 @@ class Cpu:
         while True:
             since = self.clock
             due = interrupts.next_due()
+            self.waits_for = event
             try:
-                yield self._first_of(event, due)
+                if due == FOREVER and self.machine.lookahead is None:
+                    yield event
+                else:
+                    yield from self._first_of(event, due)
             except TimeUp:
                 self.clock = self.machine.until
                 self.tally[step.index] += self.clock - since
                 raise
+            self.waits_for = None
             self.clock = self.machine.now
             self.tally[step.index] += self.clock - since
             if not event.triggered:
@@ -126,15 +146,18 @@ class Cpu:
             if event.triggered:
                 return
 
-    def _first_of(self, event: Event, due: int) -> Event:
-        """Return what ends a wait: the event, the next interrupt, or (if there are IPIs) a poke to look again."""
+    def _first_of(self, event: Event, due: int) -> Events[None]:
+        """Wait for the event, the next interrupt, or (if there are IPIs) a poke to look again."""
         events = [event]
-        if due < FOREVER:
-            events.append(self.alarm(due - self.clock))
+        alarm = self.alarm(due - self.clock) if due < FOREVER else None
+        if alarm is not None:
+            events.append(alarm)
         if self.machine.lookahead is not None:
-            self._poked = Event(self.machine.env)
+            self._poked = Event(self.env)
             events.append(self._poked)
-        return event if len(events) == 1 else AnyOf(self.machine.env, events)
+        yield AnyOf(self.env, events)
+        if alarm is not None and not alarm.processed:
+            self.machine.cancel(alarm)
 
     def poke(self) -> None:
         """Make a CPU that waits look again at what is due: another has just sent it an interrupt."""
@@ -143,12 +166,44 @@ class Cpu:
 
     def charge(self, step: Step, times: int = 1) -> Events[None]:
         """Run `step` `times` times: the slow, general way, for ops. Programs yield steps instead."""
+        if not self.takes(step, times):
+            yield from self._pass(step, times)
+            self.tally[step.index] += times
+
+    def takes(self, step: Step, times: int = 1) -> bool:
+        """Run `step` `times` times if that ends within the horizon; return whether it did."""
         end = self.clock + step.cycles * times
         if end > self.horizon:
-            yield from self._pass(step, times)
-        else:
-            self.clock = end
+            return False
+        self.clock = end
         self.tally[step.index] += times
+        return True
+
+    def _takes_all(self, runs: Iterable[tuple[Step, int]]) -> bool:
+        end, tally = self.clock, self.tally
+        for step, times in runs:
+            end += step.cycles * times
+        if end > self.horizon:
+            return False
+        self.clock = end
+        for step, times in runs:
+            tally[step.index] += times
+        return True
+
+    def _charge_all(self, runs: Iterable[tuple[Step, int]]) -> Events[None]:
+        for step, times in runs:
+            if times:
+                yield from self.charge(step, times)
+
+    def fetch(self, cycles: int) -> Events[None] | None:
+        """Fetch cache lines in so many cycles, and sync; None if that is done."""
+        if self.takes(self.machine.transfer_step, cycles):
+            return None if self.has_caught_up() else self.sync()
+        return self._fetch(cycles)
+
+    def _fetch(self, cycles: int) -> Events[None]:
+        yield from self.charge(self.machine.transfer_step, cycles)
+        yield from self.sync()
 
     def cycles_of(self, step: Step) -> int:
         """Return the cycles this CPU has spent on a step so far, in all contexts."""
@@ -158,11 +213,15 @@ class Cpu:
         """How many cycles this CPU may run before something is due: what a stride must fit into (at most 0: none)."""
         return self.horizon - self.clock
 
-    def stride(self, steps: Sequence[Step], times: int) -> None:
-        """Run `steps` `times` times in one arithmetic step. They fit in `room` and leave the masks as they were."""
-        self.clock += times * sum(step.cycles for step in steps)
-        for step in steps:
-            self.tally[step.index] += times
+    def stride(self, steps: Iterable[tuple[int, int]], cycles: int, times: int) -> None:
+        """Run `steps`, pairs of index and count, of `cycles` cycles in all, `times` times in one arithmetic step.
+
+        They fit in `room` and leave the masks as they were.
+        """
+        self.clock += times * cycles
+        tally = self.tally
+        for index, count in steps:
+            tally[index] += times * count
 
     def _pass(self, step: Step, times: int) -> Events[None]:
         """Advance over the horizon: the one place where a step meets what else may want this CPU or see it.
@@ -203,11 +262,13 @@ class Cpu:
 
     def set_horizon(self) -> None:
         """Work out anew how far the clock may run before something is due. -1: every step takes the slow way."""
-        machine = self.machine
-        if machine.lockstep or machine.hooks.step:
+        machine, hooks = self.machine, self.machine.hooks
+        if machine.lockstep or hooks.steps_from <= self.clock < hooks.steps_until:
             self.horizon = -1
             return
         self.horizon = min(machine.until - 1, self.interrupts.next_due())
+        if self.clock < hooks.steps_from:
+            self.horizon = min(self.horizon, hooks.steps_from)
         if machine.lookahead is not None:
             self.horizon = min(self.horizon, machine.now + machine.lookahead)
 
@@ -240,6 +301,8 @@ class Cpu:
             self.apply(Effect.IRQ_ON)
         self.context = context
         self.tally = self.tallies[context]
+        for saw in self.machine.hooks.context_switched:
+            saw(self, previous, context)
         return previous
 
     def execute(self, program: Program[T]) -> Events[T]:
@@ -266,9 +329,12 @@ class Cpu:
                     if self.interrupts.waiting:
                         yield from self.interrupts.let_in(op.effect)
             elif type(op) is Burst:
-                yield from self.charge(op.step, op.times)
+                if not self._takes_all(op.runs):
+                    yield from self._charge_all(op.runs)
             else:
-                answer = yield from op.perform(self)
+                events = op.perform(self)
+                if events is not None:
+                    answer = yield from events
 
     # Masks
 
@@ -355,9 +421,9 @@ class Sync:
 
     __slots__ = ()
 
-    def perform(self, cpu: Cpu) -> Events[None]:
+    def perform(self, cpu: Cpu) -> Events[None] | None:
         """Wait in the event queue."""
-        yield from cpu.sync()
+        return None if cpu.has_caught_up() else cpu.sync()
 
 
 RANK_OF_FIRST_CPU = 2

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from simalloc.machine.interrupts import FOREVER
+
 if TYPE_CHECKING:
+    from simalloc.machine.context import Context
     from simalloc.machine.cpu import Cpu
     from simalloc.machine.lock import SpinLock
     from simalloc.machine.step import Step
@@ -19,10 +22,19 @@ class Instrument:
     """Base of all observers: override what you want to see. Cycles are the CPU's local clock at the event.
 
     An instrument only looks: it must not change the machine, and a run has the same results with and without it.
+    `window` are the cycles [from, until) in which `step` wants every step; outside it hears of some, and costs little.
     """
+
+    window: tuple[int, int] = (0, FOREVER)
 
     def step(self, cpu: Cpu, step: Step, times: int, start: int) -> None:
         """`times` runs of `step` began at cycle `start` and have just ended."""
+
+    def context_switched(self, cpu: Cpu, previous: Context, context: Context) -> None:
+        """The CPU counts its cycles to `context` from now on."""
+
+    def lock_waiting(self, cpu: Cpu, lock: SpinLock, owner: Cpu) -> None:
+        """The CPU has found the lock taken, or on its way to another, and begins to wait; `owner` has it or will."""
 
     def lock_acquired(self, cpu: Cpu, lock: SpinLock, waited: int, contended: bool) -> None:
         """The CPU holds the lock, `waited` cycles after it found it taken (0 and not contended if it was free)."""
@@ -42,48 +54,78 @@ class Instrument:
     def irq_taken(self, cpu: Cpu, name: str, latency: int) -> None:
         """Interrupt `name` is taken, `latency` cycles after it arrived."""
 
+    def softirq(self, cpu: Cpu, number: int, what: str) -> None:
+        """Softirq `number` is at a `raise`, the `entry` or the `exit` of its handler."""
+
     def page_allocated(self, cpu: Cpu, pfn: int, order: int) -> None:
         """A block of 2**order pages, first frame `pfn`, was handed to a caller."""
 
     def page_freed(self, cpu: Cpu, pfn: int, order: int) -> None:
         """A caller gave a block back."""
 
+    def pages_removed(self, cpu: Cpu, zone: Any, order: int, mt: int, pfns: list[int]) -> None:
+        """These blocks have left the zone's buddy lists, for migratetype `mt`; zone->lock is held."""
+
+    def pages_inserted(self, cpu: Cpu, zone: Any, order: int, mt: int, pfns: list[int]) -> None:
+        """These blocks of migratetype `mt` are on the zone's buddy lists again; zone->lock is held."""
+
 
 HOOKS = (
     "step",
+    "context_switched",
+    "lock_waiting",
     "lock_acquired",
     "lock_released",
     "irqs_window",
     "bh_window",
     "irq_taken",
+    "softirq",
     "page_allocated",
     "page_freed",
+    "pages_removed",
+    "pages_inserted",
 )
 
 Hook = tuple[Callable[..., None], ...]
 
 
 class Hooks:
-    """For each hook the methods to call, in order of registration."""
+    """For each hook the methods to call, in order of registration.
 
-    __slots__ = HOOKS
+    Every step matters to somebody from cycle `steps_from` to before `steps_until`.
+    """
+
+    __slots__ = (*HOOKS, "steps_from", "steps_until")
 
     step: Hook
+    context_switched: Hook
+    lock_waiting: Hook
     lock_acquired: Hook
     lock_released: Hook
     irqs_window: Hook
     bh_window: Hook
     irq_taken: Hook
+    softirq: Hook
     page_allocated: Hook
     page_freed: Hook
+    pages_removed: Hook
+    pages_inserted: Hook
+    steps_from: int
+    steps_until: int
 
     def __init__(self) -> None:
         for name in HOOKS:
             setattr(self, name, ())
+        self.steps_from = self.steps_until = FOREVER
 
     def register(self, instrument: Instrument) -> None:
-        """File those hooks that the instrument's class overrides."""
+        """File those hooks that the instrument's class overrides; of several windows of steps the hull counts."""
+        steps_before = self.step
         for name in HOOKS:
             method: Any = getattr(type(instrument), name)
             if method is not getattr(Instrument, name):
                 setattr(self, name, (*getattr(self, name), getattr(instrument, name)))
+        if self.step is not steps_before:
+            begin, end = instrument.window
+            self.steps_from = min(self.steps_from, begin)
+            self.steps_until = max(self.steps_until, end) if steps_before else end

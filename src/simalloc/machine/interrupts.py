@@ -113,6 +113,8 @@ class Interrupts:
         """Mark softirq `number` pending on this CPU; called by code that runs on it."""
         self._pending.add(number)
         self.waiting = True
+        for saw in self.cpu.machine.hooks.softirq:
+            saw(self.cpu, number, "raise")
 
     def queue_work(self, work: Handler) -> None:
         """Let `work` preempt the task as soon as that may be preempted."""
@@ -187,11 +189,15 @@ class Interrupts:
         cpu.site = irq.name
         # Not through `switch`: an NMI neither masks nor unmasks what it interrupts.
         cpu.context, cpu.tally = Context.NMI, cpu.tallies[Context.NMI]
+        for saw in machine.hooks.context_switched:
+            saw(cpu, previous, Context.NMI)
         cpu.set_horizon()
         yield from cpu.charge(machine.hardirq_entry)
         yield from cpu.execute(irq.handler(cpu))
         yield from cpu.charge(machine.hardirq_exit)
         cpu.context, cpu.tally, cpu.site = previous, cpu.tallies[previous], site
+        for saw in machine.hooks.context_switched:
+            saw(cpu, Context.NMI, previous)
         cpu.set_horizon()
         self._row_ended = cpu.clock
 
@@ -229,7 +235,11 @@ class Interrupts:
             yield from self.take_due()
             pending, self._pending = sorted(self._pending), set()
             for number in pending:
+                for saw in machine.hooks.softirq:
+                    saw(cpu, number, "entry")
                 yield from cpu.execute(self._softirqs[number](cpu))
+                for saw in machine.hooks.softirq:
+                    saw(cpu, number, "exit")
             if not self._pending or cpu.clock - began > machine.milliseconds(MAX_SOFTIRQ_MS):
                 break
         cpu.site = site

@@ -6,11 +6,13 @@ The caller masks what it must before it asks, as `spin_lock_irqsave` does: inter
 from __future__ import annotations
 
 from collections import deque
+from heapq import heappop, heappush
 from random import Random
 from typing import TYPE_CHECKING
 
 from simpy.events import Event
 
+from simalloc.machine.interrupts import FOREVER
 from simalloc.machine.lock_kinds import LOCK_KINDS, LockKind
 from simalloc.machine.rules import RuleBroken
 from simalloc.machine.step import Step
@@ -53,10 +55,13 @@ class SpinLock:
         self.random = Random(seed)
         self.holder: Cpu | None = None
         self.last_holder: Cpu | None = None
+        self._released_at = 0, -1
         self.held_since = 0
         self.in_transit = False
-        self._handover: dict[int, int] = {}
+        self._to_fetch: dict[int, int] = {}
+        self._fetched: dict[int, int] = {}
         self.waiters: deque[Waiter] = deque()
+        self.coming: list[tuple[int, int, Waiter]] = []
         self.asking: set[int] = set()
         self.set_aside: deque[Waiter] = deque()
         self.local_handovers = 0
@@ -74,25 +79,52 @@ class SpinLock:
             return 0
         return round(self.machine.topology.transfer(last.index, cpu.index) * lines)
 
+    def take(self, cpu: Cpu) -> Events[None] | None:
+        """Take the lock, which is free or on its way to another: its line comes from who had it last."""
+        self.holder = cpu
+        self.in_transit = False
+        self.held_since = cpu.clock
+        return self.enter(cpu, 0, contended=False)
+
+    def enter(self, cpu: Cpu, waited: int, *, contended: bool) -> Events[None] | None:
+        """Tell who watches, and fetch the lines that come with the lock.
+
+        The holder changes shared state next; those who look at it without the lock see it when it happens.
+        """
+        cpu.note_lock_time(waited, 0)
+        for saw in self.machine.hooks.lock_acquired:
+            saw(cpu, self, waited, contended)
+        fetch = self.lines_from(self.last_holder, cpu, self.lines + (self.kind.line_moves and not contended))
+        return cpu.fetch(fetch) if fetch else None
+
     def hand_over(self, releaser: Cpu, held: int) -> None:
-        """Choose the next owner and wake it; it fetches what it needs itself."""
+        """Choose the next owner and wake it. It fetches what it needs itself, or is woken when it has."""
+        machine = self.machine
         chosen, woken = self.kind.take_next(self, releaser)
         self.holder = chosen
         self.in_transit = True
-        self._handover[chosen.index] = self.kind.handover(self, releaser, chosen, held)
-        self.machine.fire(woken, chosen)
+        handover = self.kind.handover(self, releaser, chosen, held)
+        ahead = releaser.clock - machine.now
+        if not self.kind.may_be_overtaken and self._is_undisturbed((chosen, woken), releaser.clock + handover):
+            self._fetched[chosen.index] = handover
+            machine.fire(woken, chosen, ahead + handover)
+        else:
+            self._to_fetch[chosen.index] = handover
+            machine.fire(woken, chosen, ahead)
+
+    def _is_undisturbed(self, waiter: Waiter, until: int) -> bool:
+        """Whether a CPU that queues is spinning, in no handler, and nothing can come to it before cycle `until`."""
+        cpu, woken = waiter
+        return cpu.waits_for is woken and until <= cpu.horizon and self.machine.lookahead is None
 
     def wait_in(self, cpu: Cpu) -> Events[None]:
         """Queue, and spin until the lock has come to `cpu`; anew if another overtakes it on the last way."""
         self.asking.add(cpu.index)
         while True:
             woken = Event(self.machine.env)
+            self.admit(cpu.clock, cpu.index)
             self.waiters.append((cpu, woken))
-            yield from cpu.wait(woken, self.machine.spin_step)
-            handover = self._handover.pop(cpu.index)
-            if handover:
-                yield from cpu.charge(self.machine.transfer_step, handover)
-                yield from cpu.sync()
+            yield from self._be_woken(cpu, woken)
             if self.holder is None:
                 # Who overtook has come and gone.
                 self.holder = cpu
@@ -101,40 +133,160 @@ class SpinLock:
         self.in_transit = False
         self.asking.discard(cpu.index)
 
+    def _be_woken(self, cpu: Cpu, woken: Event) -> Events[None]:
+        """Spin until the event, and fetch the lock's line, if that has not been done in the time."""
+        yield from cpu.wait(woken, self.machine.spin_step)
+        if (events := self._settle(cpu)) is not None:
+            yield from events
+
+    def _settle(self, cpu: Cpu) -> Events[None] | None:
+        """Count the hand-over of the line as that, if it is over, or let the CPU go through it."""
+        fetched = self._fetched.pop(cpu.index, 0)
+        if fetched:
+            cpu.tally[self.machine.spin_step.index] -= fetched
+            cpu.tally[self.machine.transfer_step.index] += fetched
+            return None
+        to_fetch = self._to_fetch.pop(cpu.index, 0)
+        return cpu.fetch(to_fetch) if to_fetch else None
+
+    # Without an event of its own: a CPU that will ask, and one that will let go
+
+    def can_be_asked_ahead(self, cpu: Cpu) -> bool:
+        """Whether `cpu`, whose clock is ahead of the others', may say now that it will ask at its clock.
+
+        If the lock is not free until then, it has queued without an event. If it is, it is woken then and asks.
+        """
+        machine = self.machine
+        return (
+            self.holder is not None
+            and self.holder is not cpu
+            and machine.is_foreseeable
+            and not self.kind.may_be_overtaken
+            and cpu.index not in self.asking
+            and cpu.interrupts.next_due() == FOREVER
+        )
+
+    def ask_ahead(self, cpu: Cpu) -> Events[None]:
+        """Take the lock, waiting for it from this CPU's clock on; if it does not come by itself, ask for it then."""
+        asked = cpu.clock
+        woken = Event(self.machine.env)
+        heappush(self.coming, (asked, cpu.index, (cpu, woken)))
+        self.asking.add(cpu.index)
+        yield from cpu.wait(woken, self.machine.spin_step)
+        if (events := self._settle(cpu)) is not None:
+            yield from events
+        self.asking.discard(cpu.index)
+        if self.holder is not cpu:
+            yield from self.ask(cpu)
+            return
+        self.in_transit = False
+        self.held_since = cpu.clock
+        if (events := self.enter(cpu, cpu.clock - asked, contended=True)) is not None:
+            yield from events
+
+    def admit(self, cycle: int, cpu: int) -> None:
+        """Let those queue who asked before `cpu`'s place in `cycle`."""
+        coming = self.coming
+        while coming and coming[0][:2] < (cycle, cpu):
+            self.waiters.append(heappop(coming)[2])
+
+    def let_go_ahead(self, cpu: Cpu) -> bool:
+        """Release the lock at this CPU's clock, ahead of the others', if it is settled who is next; say if it was."""
+        machine = self.machine
+        if not machine.is_foreseeable:
+            return False
+        self.admit(machine.now, -1)
+        if not self.waiters:
+            return False
+        first, held = self.waiters[0], cpu.clock - self.held_since
+        handover = self.kind.settled(self, cpu, first[0], held)
+        if handover is None or not self._is_undisturbed(first, cpu.clock + handover):
+            return False
+        self._end_hold(cpu, held)
+        self.hand_over(cpu, held)
+        self._released_at = cpu.clock, cpu.index
+        return True
+
+    def holder_seen_by(self, cpu: Cpu) -> Cpu | None:
+        """Return who has the lock, or will have it next, at this CPU's clock: a release ahead may be to come."""
+        return self.last_holder if (cpu.clock, cpu.index) < self._released_at else self.holder
+
+    def let_go(self, cpu: Cpu) -> None:
+        """Release the lock, all CPUs having come this far, and hand it over if it is wanted."""
+        held = cpu.clock - self.held_since
+        self.admit(cpu.clock, cpu.index)
+        self._end_hold(cpu, held)
+        self.holder = None
+        if self.is_wanted():
+            self.hand_over(cpu, held)
+        elif self.coming:
+            at, _, (asker, woken) = heappop(self.coming)
+            self.machine.fire(woken, asker, at - cpu.clock)
+
+    def _end_hold(self, cpu: Cpu, held: int) -> None:
+        cpu.note_lock_time(0, held)
+        for saw in self.machine.hooks.lock_released:
+            saw(cpu, self, held)
+        self.last_holder = cpu
+
+    def check_held_by(self, cpu: Cpu) -> None:
+        """Raise RuleBroken unless it is this CPU that has the lock."""
+        if self.holder is not cpu or self.in_transit:
+            raise RuleBroken(f"cpu {cpu.index} at cycle {cpu.clock} released {self!r}, which it does not hold")
+
+    def ask(self, cpu: Cpu) -> Events[None]:
+        """Take the lock, when all CPUs have come this far, at once or after a wait."""
+        yield from cpu.sync()
+        if self.holder is None or (self.in_transit and self.kind.overtakes(self, cpu)):
+            events = self.take(cpu)
+        else:
+            asked = cpu.clock
+            self._check_for_deadlock(cpu)
+            for saw in self.machine.hooks.lock_waiting:
+                saw(cpu, self, self.holder)
+            yield from self.wait_in(cpu)
+            self.held_since = cpu.clock
+            events = self.enter(cpu, cpu.clock - asked, contended=True)
+        if events is not None:
+            yield from events
+
+    def _check_for_deadlock(self, cpu: Cpu) -> None:
+        if self.holder is cpu or cpu.index in self.asking:
+            raise RuleBroken(
+                f"cpu {cpu.index} at cycle {cpu.clock} in {cpu.context.label} ({cpu.site or 'unnamed code'}) asks for "
+                f"{self!r}, which it {'waits for' if cpu.index in self.asking else 'holds'} already: deadlock"
+            )
+
     def __repr__(self) -> str:
         holder = f"cpu {self.holder.index}" if self.holder else "free"
         return f"<SpinLock {self.name}: {holder}, {len(self.waiters) + len(self.set_aside)} waiting>"
 
 
 class Acquire:
-    """Op: take the lock, spinning until it is granted."""
+    """Op: take the lock, spinning until it is granted.
+
+    It is tried at the end of the acquire step. A waiter whose interrupts are on serves them; the lock may be granted
+    meanwhile, and is then held while the handler runs on. Raises RuleBroken if this CPU holds the lock or waits for it
+    already: nobody would release it.
+    """
 
     __slots__ = ("lock",)
 
     def __init__(self, lock: SpinLock) -> None:
         self.lock = lock
 
-    def perform(self, cpu: Cpu) -> Events[None]:
-        """Try at the end of the acquire step; if it is taken, queue, and spin until the releaser grants it.
-
-        A waiter whose interrupts are on serves them; the lock may be granted meanwhile, and is then held while the
-        handler runs on. Raises RuleBroken if this CPU holds the lock or waits for it already: nobody would release it.
-        """
+    def perform(self, cpu: Cpu) -> Events[None] | None:
+        """Take it; at once, without an event, if it is free and nobody else is due before."""
         lock = self.lock
-        yield from cpu.charge(lock.acquire_step)
-        yield from cpu.sync()
-        if lock.holder is None or (lock.in_transit and lock.kind.overtakes(lock, cpu)):
-            yield from _take(lock, cpu)
-            return
-        asked = cpu.clock
-        if lock.holder is cpu or cpu.index in lock.asking:
-            raise RuleBroken(
-                f"cpu {cpu.index} at cycle {asked} in {cpu.context.label} ({cpu.site or 'unnamed code'}) asks for "
-                f"{lock!r}, which it {'waits for' if cpu.index in lock.asking else 'holds'} already: deadlock"
-            )
-        yield from lock.wait_in(cpu)
-        lock.held_since = cpu.clock
-        yield from _enter(lock, cpu, cpu.clock - asked, contended=True)
+        if not cpu.takes(lock.acquire_step):
+            return self._slowly(cpu)
+        if not cpu.has_caught_up():
+            return lock.ask_ahead(cpu) if lock.can_be_asked_ahead(cpu) else lock.ask(cpu)
+        return lock.take(cpu) if lock.holder is None else lock.ask(cpu)
+
+    def _slowly(self, cpu: Cpu) -> Events[None]:
+        yield from cpu.charge(self.lock.acquire_step)
+        yield from self.lock.ask(cpu)
 
 
 class TryAcquire:
@@ -150,59 +302,48 @@ class TryAcquire:
         lock = self.lock
         yield from cpu.charge(lock.acquire_step)
         yield from cpu.sync()
-        if lock.holder is None:
-            yield from _take(lock, cpu)
-            return True
-        yield from cpu.charge(cpu.machine.transfer_step, lock.lines_from(lock.holder, cpu, 1))
-        return False
+        free = lock.holder is None
+        if free:
+            events = lock.take(cpu)
+            if events is not None:
+                yield from events
+        else:
+            yield from cpu.charge(cpu.machine.transfer_step, lock.lines_from(lock.holder_seen_by(cpu), cpu, 1))
+        return free
 
 
 class Release:
-    """Op: give the lock to whoever its kind says is next, if anybody waits."""
+    """Op: give the lock to whoever its kind says is next, if anybody waits.
+
+    It is let go at the end of the release step. Raises RuleBroken if another CPU, or none, holds the lock.
+    """
 
     __slots__ = ("lock",)
 
     def __init__(self, lock: SpinLock) -> None:
         self.lock = lock
 
-    def perform(self, cpu: Cpu) -> Events[None]:
-        """Let go at the end of the release step. Raises RuleBroken if another CPU, or none, holds the lock."""
+    def perform(self, cpu: Cpu) -> Events[None] | None:
+        """Let go; at once, without an event, if nobody else is due before."""
         lock = self.lock
-        yield from cpu.charge(lock.release_step)
+        if not cpu.takes(lock.release_step):
+            return self._slowly(cpu)
+        lock.check_held_by(cpu)
+        if not lock.kind.delays_release and cpu.has_caught_up():
+            lock.let_go(cpu)
+        elif not lock.let_go_ahead(cpu):
+            return self._let_go(cpu)
+        return None
+
+    def _slowly(self, cpu: Cpu) -> Events[None]:
+        yield from cpu.charge(self.lock.release_step)
+        yield from self._let_go(cpu)
+
+    def _let_go(self, cpu: Cpu) -> Events[None]:
+        lock = self.lock
         yield from cpu.sync()
-        if lock.holder is not cpu or lock.in_transit:
-            raise RuleBroken(f"cpu {cpu.index} at cycle {cpu.clock} released {lock!r}, which it does not hold")
+        lock.check_held_by(cpu)
         delay = lock.kind.release_delay(lock, cpu)
-        if delay:
-            yield from cpu.charge(cpu.machine.transfer_step, delay)
-            yield from cpu.sync()
-        held = cpu.clock - lock.held_since
-        cpu.note_lock_time(0, held)
-        for saw in cpu.machine.hooks.lock_released:
-            saw(cpu, lock, held)
-        lock.last_holder = cpu
-        lock.holder = None
-        if lock.is_wanted():
-            lock.hand_over(cpu, held)
-
-
-def _take(lock: SpinLock, cpu: Cpu) -> Events[None]:
-    """Take a lock that is free, or on its way to another: its line comes from who had it last."""
-    lock.holder = cpu
-    lock.in_transit = False
-    lock.held_since = cpu.clock
-    yield from _enter(lock, cpu, 0, contended=False)
-
-
-def _enter(lock: SpinLock, cpu: Cpu, waited: int, *, contended: bool) -> Events[None]:
-    """Tell who watches, and fetch the lines that come with the lock.
-
-    The holder changes shared state next; those who look at it without the lock see it when it happens.
-    """
-    cpu.note_lock_time(waited, 0)
-    for saw in cpu.machine.hooks.lock_acquired:
-        saw(cpu, lock, waited, contended)
-    fetch = lock.lines_from(lock.last_holder, cpu, lock.lines + (lock.kind.line_moves and not contended))
-    if fetch:
-        yield from cpu.charge(cpu.machine.transfer_step, fetch)
-        yield from cpu.sync()
+        if delay and (events := cpu.fetch(delay)) is not None:
+            yield from events
+        lock.let_go(cpu)

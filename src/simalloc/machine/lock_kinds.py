@@ -25,6 +25,10 @@ class LockKind(ABC):
     about: ClassVar[str]
     line_moves: ClassVar[bool] = True
     """Whether who finds the lock free fetches its line from the last holder."""
+    may_be_overtaken: ClassVar[bool] = False
+    """Whether another may get the lock while it is on its way: what `overtakes` decides."""
+    delays_release: ClassVar[bool] = False
+    """Whether those who spin hold up the release: what `release_delay` decides."""
 
     def take_next(self, lock: SpinLock, releaser: Cpu) -> Waiter:  # noqa: ARG002
         """Take who is next out of the queue, which is not empty."""
@@ -33,6 +37,13 @@ class LockKind(ABC):
     def handover(self, lock: SpinLock, releaser: Cpu, chosen: Cpu, held: int) -> int:  # noqa: ARG002
         """Return the cycles from the release to the owner `chosen`, who was among `1 + len(lock.waiters)` waiting."""
         return 0
+
+    def settled(self, lock: SpinLock, releaser: Cpu, first: Cpu, held: int) -> int | None:  # noqa: ARG002
+        """Return the cycles of the hand-over, ahead of a release, if nobody who may yet come could change them.
+
+        None if one could, or if it need not be `first`, who has waited longest, that is next.
+        """
+        return None
 
     def release_delay(self, lock: SpinLock, releaser: Cpu) -> int:  # noqa: ARG002
         """Return how many cycles the release itself is held up by those who spin."""
@@ -50,6 +61,10 @@ class Fifo(LockKind):
     about = "ideal queue: granted in order of arrival, the lock's own line moves for nothing"
     line_moves = False
 
+    def settled(self, lock: SpinLock, releaser: Cpu, first: Cpu, held: int) -> int | None:  # noqa: ARG002
+        """Return 0."""
+        return 0
+
 
 class TestAndTestAndSet(LockKind):
     """Everybody reads until the lock looks free, then all try: the line goes round among them.
@@ -60,6 +75,8 @@ class TestAndTestAndSet(LockKind):
 
     name = "ttas"
     about = "test-and-test-and-set: all waiters refetch and race at a release, c(1 + w/2); unfair, seeded"
+
+    may_be_overtaken = True
 
     overtaking: ClassVar[float] = 0.9
     """Chance that a releaser who asks again during the hand-over wins: two CPUs measured change owner in 1-15 % of
@@ -93,6 +110,8 @@ class TestAndSet(TestAndTestAndSet):
     name = "tas"
     about = "test-and-set: waiters write all the time, the release too waits for the line, c(1 + w/2); unfair, seeded"
 
+    delays_release = True
+
     def release_delay(self, lock: SpinLock, releaser: Cpu) -> int:
         """Return c(1 + w/2) if anybody spins: the line is with one of them, and half of them come first."""
         if not lock.waiters:
@@ -123,6 +142,10 @@ class Mcs(LockKind):
         """Return c."""
         return lock.machine.topology.transfer(releaser.index, chosen.index)
 
+    def settled(self, lock: SpinLock, releaser: Cpu, first: Cpu, held: int) -> int | None:
+        """Return c."""
+        return self.handover(lock, releaser, first, held)
+
 
 class QSpinLock(Mcs):
     """Linux since v4.2: one waiter spins on the lock word (pending), further ones queue as in MCS.
@@ -139,6 +162,11 @@ class QSpinLock(Mcs):
         c = super().handover(lock, releaser, chosen, held)
         return c + max(0, c - held) if lock.waiters else c
 
+    def settled(self, lock: SpinLock, releaser: Cpu, first: Cpu, held: int) -> int | None:
+        """Return c if no promotion shows, however many wait."""
+        c = super().handover(lock, releaser, first, held)
+        return c if held >= c else None
+
 
 class Cna(Mcs):
     """Compact NUMA-aware lock: MCS that prefers waiters on the releaser's node; the others move to a second queue.
@@ -151,6 +179,10 @@ class Cna(Mcs):
 
     handovers: ClassVar[int] = 1 << 16
     """Hand-overs within a node before the others' turn: as in the series' first versions (later ones count time)."""
+
+    def settled(self, lock: SpinLock, releaser: Cpu, first: Cpu, held: int) -> int | None:  # noqa: ARG002
+        """Return None: somebody of the owner's node may yet come."""
+        return None
 
     def take_next(self, lock: SpinLock, releaser: Cpu) -> Waiter:
         """Take the first waiter on the releaser's node, unless there is none or it is the others' turn."""

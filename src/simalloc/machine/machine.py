@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
+from heapq import heapify
 from random import Random
 from typing import Any
 
@@ -43,6 +44,7 @@ class Machine:
         self.lockstep = lockstep
         self.until = FOREVER
         self.lookahead: int | None = None
+        self.is_foreseeable = False
         self._has_run = False
         self._running = 0
         self._ended = Event(self.env)
@@ -83,22 +85,18 @@ class Machine:
         else:
             yield from cpu.wait(self._ended, self.idle_step)
 
-    def nobody_acts_before(self, cycle: int) -> bool:
-        """Move the event queue to `cycle` and say so, if nothing is due up to then: the event would come next anyway.
-
-        In lockstep never: there every step is an event.
-        """
-        if self.lockstep or self.env.peek() <= cycle:
-            return False
-        self.env._now = cycle
-        return True
-
     def fire(self, event: Event, cpu: Cpu, delay: int = 0) -> Event:
         """Let `event` happen `delay` cycles from now, in `cpu`'s place among the events of that cycle; return it."""
         event._ok = True
         event._value = None
         self.env.schedule(event, self.rank(cpu), delay)
         return event
+
+    def cancel(self, event: Event) -> None:
+        """Take an event that has not happened yet out of the queue: nothing dead stays there."""
+        queue = self.env._queue
+        queue[:] = [entry for entry in queue if entry[3] is not event]
+        heapify(queue)
 
     def milliseconds(self, ms: float) -> int:
         """Return so many milliseconds in cycles."""
@@ -121,6 +119,13 @@ class Machine:
         self._has_run = True
         if until is not None:
             self.until = until
+        self.is_foreseeable = (
+            not self.lockstep
+            and self.lookahead is None
+            and self.rank is _rank_by_index
+            and not self.hooks.lock_waiting
+            and not self.hooks.step
+        )
         mains = []
         self._running = len(programs)
         self._ended = Event(self.env)

@@ -61,17 +61,19 @@ class Step:
 
     def __mul__(self, times: int) -> Burst:
         """The same step `times` times in a row."""
-        return Burst(self, times)
+        return Burst((self, times))
 
 
 class Burst:
-    """A run of equal steps, taken as one: the same cycles, the same counts, one trip through the CPU's loop."""
+    """Runs of steps, pairs of a step and how often, with nothing between them: one trip through the CPU's loop for all.
 
-    __slots__ = ("step", "times")
+    None of them masks or unmasks.
+    """
 
-    def __init__(self, step: Step, times: int) -> None:
-        self.step = step
-        self.times = times
+    __slots__ = ("runs",)
+
+    def __init__(self, *runs: tuple[Step, int]) -> None:
+        self.runs = runs
 
 
 class StepTable:

@@ -11,8 +11,9 @@ of frame numbers.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
-from operator import eq
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress, repeat
+from operator import ne, sub
 
 from simalloc.memory.migratetype import FALLBACKS, MigrateType
 
@@ -98,28 +99,53 @@ class Buddy:
         return pfn if pfn is not None else self._remove_fallback(order, mt)
 
     def remove_pages(self, count: int, mt: MigrateType) -> list[int]:
-        """Take up to `count` single pages: what that many calls of `remove` for order 0 give, whole runs at a time.
+        """Take up to `count` single pages: what that many calls of `remove` for order 0 give, whole blocks at a time.
 
         The smallest block is taken apart from its low end. As long as all of it is wanted, that yields its pages in
         order and leaves nothing behind, at one split fewer than it has pages.
         """
         pfns: list[int] = []
-        while len(pfns) < count:
-            found = self._pop_smallest(0, mt)
-            if found is None:
-                pfn = self._remove_fallback(0, mt)
-                if pfn is None:
-                    break
-                pfns.append(pfn)
+        left = count
+        while left:
+            for order, by_type in enumerate(self.free_lists):
+                blocks = by_type[mt]
+                while blocks and left:
+                    pfn, _ = blocks.popitem()
+                    del self._kind[pfn]
+                    left -= self._take_pages(pfn, order, left, mt, pfns)
+                if not left:
+                    return pfns
+            if self._untouched and mt is MigrateType.MOVABLE:
+                left -= self._take_pages(self._take_untouched(), TOP_ORDER, left, mt, pfns)
                 continue
-            pfn, order = found
-            while 1 << order > count - len(pfns):
-                order -= 1
-                self.splits += 1
-                self._add(pfn + (1 << order), order, mt)
-            pfns += range(pfn, pfn + (1 << order))
-            self.splits += (1 << order) - 1
+            fallback = self._remove_fallback(0, mt)
+            if fallback is None:
+                break
+            pfns.append(fallback)
+            left -= 1
         return pfns
+
+    def _take_pages(self, pfn: int, order: int, wanted: int, mt: MigrateType, pfns: list[int]) -> int:
+        """Take pages from the low end of a block that is off its list, list what is left; return how many it gave."""
+        size = 1 << order
+        if wanted >= size:
+            pfns += range(pfn, pfn + size)
+            self.splits += size - 1
+            self.written |= size
+            return size
+        pfns += range(pfn, pfn + wanted)
+        self.written |= (size << 1) - (wanted & -wanted)
+        pieces, lists, kinds = wanted, self.free_lists, self._kind
+        rest = wanted
+        while rest < size:
+            piece = rest & -rest
+            low = piece.bit_length() - 1
+            lists[low][mt][pfn + rest] = None
+            kinds[pfn + rest] = low << _TYPE_BITS | mt
+            rest += piece
+            pieces += 1
+        self.splits += pieces - 1
+        return wanted
 
     def _remove_smallest(self, order: int, mt: MigrateType) -> int | None:
         found = self._pop_smallest(order, mt)
@@ -212,25 +238,7 @@ class Buddy:
 
         It goes to the tail if the next merge only waits for a block that may soon be free, else to the head.
         """
-        kinds = self._kind
-        while order < TOP_ORDER:
-            buddy = pfn ^ (1 << order)
-            kind = kinds.get(buddy)
-            if kind is None or kind >> _TYPE_BITS != order:
-                break
-            del kinds[buddy], self.free_lists[order][kind & _TYPE_MASK][buddy]
-            self.merges += 1
-            self.written |= 1 << order
-            pfn &= buddy
-            order += 1
-        self.written |= 1 << order
-        blocks = self.free_lists[order][mt]
-        blocks[pfn] = None
-        kinds[pfn] = order << _TYPE_BITS | mt
-        if order < TOP_ORDER - 1:
-            higher_buddy = (pfn & ~(1 << order)) ^ (2 << order)
-            if kinds.get(higher_buddy, -1) >> _TYPE_BITS == order + 1:
-                blocks.move_to_end(pfn, last=False)
+        self._insert_blocks([(pfn, order)], mt)
 
     def insert_pages(self, pfns: Sequence[int], mt: MigrateType) -> None:
         """Free single pages in this order: what as many calls of `insert` do, whole runs at a time.
@@ -238,17 +246,43 @@ class Buddy:
         Pages that fill an aligned block in ascending order merge into it, whatever is around, at one merge fewer than
         there are pages; only then does it matter what the block merges with.
         """
-        done, count = 0, len(pfns)
-        while done < count:
-            pfn = pfns[done]
-            size = min(pfn & -pfn or TOP_PAGES, TOP_PAGES)
-            while size > count - done or (
-                size > 1 and (pfns[done + size - 1] != pfn + size - 1 or not _ascends(pfns, done, pfn, size))
-            ):
-                size >>= 1
-            self.merges += size - 1
-            self.insert(pfn, size.bit_length() - 1, mt)
-            done += size
+        blocks = []
+        for first, length in _runs(pfns):
+            start, left = first, length
+            while left:
+                size = min(start & -start or TOP_PAGES, TOP_PAGES)
+                if size > left:
+                    size = 1 << (left.bit_length() - 1)
+                blocks.append((start, size.bit_length() - 1))
+                start += size
+                left -= size
+        self.merges += len(pfns) - len(blocks)
+        self._insert_blocks(blocks, mt)
+
+    def _insert_blocks(self, blocks: Iterable[tuple[int, int]], mt: MigrateType) -> None:
+        kinds, lists = self._kind, self.free_lists
+        written = merges = 0
+        for first, at in blocks:
+            pfn, order = first, at
+            bit = lowest = 1 << order
+            while order < TOP_ORDER:
+                kind = kinds.get(pfn ^ bit, -1)
+                if kind >> _TYPE_BITS != order:
+                    break
+                buddy = pfn ^ bit
+                del kinds[buddy], lists[order][kind & _TYPE_MASK][buddy]
+                pfn &= buddy
+                order += 1
+                bit <<= 1
+                merges += 1
+            written |= (bit << 1) - lowest
+            listed = lists[order][mt]
+            listed[pfn] = None
+            kinds[pfn] = order << _TYPE_BITS | mt
+            if order < TOP_ORDER - 1 and kinds.get((pfn & ~bit) ^ (bit << 1), -1) >> _TYPE_BITS == order + 1:
+                listed.move_to_end(pfn, last=False)
+        self.written |= written
+        self.merges += merges
 
     def insert_range(self, start: int, pages: int, mt: MigrateType = MigrateType.MOVABLE) -> None:
         """Free frames `start` ... `start + pages - 1` in the largest aligned blocks."""
@@ -279,5 +313,9 @@ class Buddy:
         del self.free_lists[kind >> _TYPE_BITS][kind & _TYPE_MASK][pfn]
 
 
-def _ascends(pfns: Sequence[int], done: int, pfn: int, size: int) -> bool:
-    return all(map(eq, pfns[done : done + size], range(pfn, pfn + size)))
+def _runs(pfns: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield the runs of consecutive frames, as (first, how many), in the order given: 7, 8, 9, 4 -> (7, 3), (4, 1)."""
+    count, begin = len(pfns), 0
+    for end in (*compress(range(1, count), map(ne, map(sub, pfns[1:], pfns), repeat(1))), count):
+        yield pfns[begin], end - begin
+        begin = end
