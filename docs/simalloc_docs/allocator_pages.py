@@ -31,7 +31,7 @@ def pages() -> dict[str, str]:
         "*Masked*: of these with interrupts off.\n\n"
         + table(("Allocator", "Models", "Alloc>", "Free>", "Both>", "Masked>"), rows)
         + "\nLater kernels made other things cheaper too, which these prices do not know: compare mechanisms, not eras "
-        "([what is known](../../model.md#what-is-simulated)).\n\n" + toctree(VERSIONS, "hidden")
+        "([what is known](../../model.md#what-is-simulated)).\n\n" + toctree(VERSIONS, hidden=True)
     )
     texts = {f"allocators/{name}.md": page(version, found[name]) for name, version in VERSIONS.items()}
     return {"allocators/index.md": index, **texts}

@@ -13,4 +13,4 @@ OTHERS = {"index", "quickstart", "reference", "model", "design", "glossary"}
 def pages(docs: Path) -> dict[str, str]:
     """Return what docs/guides/index.md includes: a toctree of them, or nothing."""
     found = sorted(page.stem for page in docs.glob("*.md") if page.stem not in OTHERS)
-    return {"more-guides.txt": toctree([f"/{name}" for name in found], "maxdepth: 1") if found else ""}
+    return {"more-guides.txt": toctree([f"/{name}" for name in found]) if found else ""}

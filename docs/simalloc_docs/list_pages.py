@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inspect import getdoc
 
-from simalloc.machine import LOCK_KINDS
+from simalloc.machine import LOCK_KINDS, LockKind
 from simalloc.scenario import load, shipped
 from simalloc_docs.markdown import literal, table, toctree
 
@@ -18,7 +18,7 @@ def locks() -> str:
     """Return the page of lock kinds, each with what its hand-over costs."""
     kinds = "\n".join(
         f"## {name}\n\n{literal(kind.about)}.\n\n{literal(getdoc(type(kind)) or '')}\n\n"
-        f"Hand-over\n: {literal(getdoc(kind.handover) or '')}\n"
+        f"Hand-over\n: {_handover(kind)}\n"
         for name, kind in LOCK_KINDS.items()
     )
     return (
@@ -29,6 +29,12 @@ def locks() -> str:
     )
 
 
+def _handover(kind: LockKind) -> str:
+    if type(kind).handover is LockKind.handover:
+        return "0"
+    return literal((getdoc(kind.handover) or "").removeprefix("Return "))
+
+
 def scenarios() -> dict[str, str]:
     """Return an index and a page per shipped scenario: what it shows, its cases, its text."""
     found = {name: load(str(file)) for name, file in shipped().items()}
@@ -37,7 +43,7 @@ def scenarios() -> dict[str, str]:
         "# Shipped scenarios\n\n`simalloc run NAME` runs one from anywhere. Each is a model for yours.\n\n"
         + table(("Scenario", "What it shows", "Cases>"), rows)
         + "\n"
-        + toctree(found, "hidden")
+        + toctree(found, hidden=True)
     )
     pages = {
         f"scenarios/{name}.md": f"# {name}\n\n{literal(each.about)}.\n\n`simalloc run {name}`"

@@ -31,7 +31,7 @@ def pages() -> dict[str, str]:
         + "\nEvery price says of which kind it is:\n\n"
         + table(("Kind", "Means"), KINDS.items())
         + "\n"
-        + toctree(models, "hidden")
+        + toctree(models, hidden=True)
     )
     return {"machines/index.md": index} | {f"machines/{name}.md": page(model) for name, model in models.items()}
 

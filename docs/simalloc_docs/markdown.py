@@ -32,7 +32,7 @@ def sentence(text: str) -> str:
     return f"{literal(text[:1].upper() + text[1:]).removesuffix('.')}."
 
 
-def toctree(names: Iterable[str], *options: str) -> str:
-    """Return a toctree of these pages."""
-    lines = ["```{toctree}", *(f":{option}:" for option in options), *names, "```"]
+def toctree(names: Iterable[str], *, hidden: bool = False) -> str:
+    """Return a toctree of these pages, shown as a list unless it is `hidden`, in the sidebar only."""
+    lines = ["```{toctree}", ":hidden:" if hidden else ":maxdepth: 1", *names, "```"]
     return "\n".join(lines) + "\n"
