@@ -29,7 +29,7 @@ scenarios: .venv/dev
 
 # A broken link, an undocumented name or anything else Sphinx warns of is an error.
 docs: .venv/docs
-	$(BIN)/sphinx-build -W -n --keep-going -q -b html -d build/doctrees docs build/docs
+	$(BIN)/sphinx-build -W -n --keep-going -q -a -b html -d build/doctrees docs build/docs
 
 # Rewrite what tests compare exactly, and the schema. Look at the difference before you commit it.
 stored: .venv/dev
