@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sybil.example import SybilFailure
 
 import simalloc_docs
 from simalloc import hardware
@@ -21,7 +22,7 @@ from simalloc.scenario import Scenario, load
 from simalloc.workloads import WORKLOADS
 from simalloc_docs import allocator_pages, notebook_pages
 from simalloc_docs.schema_types import type_text
-from tests.examples import Examples
+from tests.examples import Examples, matches
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -125,3 +126,18 @@ def test_notebooks_are_listed_if_there_are_any(tmp_path: Path) -> None:
 
 def test_without_notebooks_the_page_says_so(tmp_path: Path) -> None:
     assert "make notebooks docs" in notebook_pages.pages(tmp_path)["notebooks/index.md"]
+
+
+@pytest.mark.parametrize(
+    ("expected", "same"), [("a\n...", True), ("...\nb 1", True), ("a\nb 1\n...", True), ("a\nb 2", False), ("a", False)]
+)
+def test_an_output_is_compared_but_for_dots(expected: str, *, same: bool) -> None:
+    assert matches(expected, "a\nb  1\n") is same
+
+
+def test_an_example_that_prints_something_else_fails(tmp_path: Path, examples: Examples) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("```console\n$ simalloc list locks\nnothing\n```\n", encoding="utf-8")
+    with pytest.raises(SybilFailure, match="page.md, line 1"):
+        for example in examples.of(page).examples():
+            example.evaluate()
