@@ -8,7 +8,7 @@ simalloc, and nothing that makes simalloc fast; its simulated results are the sa
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import simpy
@@ -17,6 +17,8 @@ from simalloc.allocators import KernelSteps
 from simalloc.hardware import Recency
 from simalloc.machine import Machine, Step
 from simalloc.memory import MigrateType, Zone
+from simalloc.workloads.nic_rx import NAPI_WEIGHT, NETDEV_BUDGET, NicRx
+from simalloc.workloads.rx_ring import Ring
 
 UNMOVABLE = MigrateType.UNMOVABLE
 
@@ -229,3 +231,74 @@ def spill(kernel: Kernel, cpu: Cpu, start: Step, pages: int, rounds: int, ends: 
         for pfn in held:
             yield from kernel.free(cpu, pfn)
     ends[cpu.index] = int(kernel.env.now)
+
+
+class Queue:
+    """A receive queue of a network card: interrupt, softirq, poll; a page freed and one allocated for each packet."""
+
+    def __init__(self, kernel: Kernel, cpu: Cpu, nic: NicRx, ring: Ring) -> None:
+        self.kernel = kernel
+        self.cpu = cpu
+        self.nic = nic
+        self.ring = ring
+        self.pages: deque[int] = deque()
+
+    def main(self) -> Process:
+        """Fill the ring, then serve interrupts."""
+        yield from self.fill(self.nic.spec.ring)
+        self.arm()
+        yield from self.cpu.idle()
+
+    def fill(self, count: int) -> Process:
+        """Allocate so many pages."""
+        for _ in range(count):
+            self.pages.append((yield from self.kernel.alloc(self.cpu)))
+
+    def arm(self) -> None:
+        """Announce the next interrupt."""
+        env, spec = self.kernel.env, self.nic.spec
+        self.ring.advance(env.now)
+        first = self.ring.when(1) + self.nic.cycles_of_us(spec.moderation_us)
+        enough = self.ring.when(min(spec.moderation_packets, spec.ring))
+        env.process(self.ring_up(max(env.now, min(first, enough))))
+
+    def ring_up(self, at: int) -> Process:
+        """Interrupt the CPU then."""
+        yield self.kernel.env.timeout(at - self.kernel.env.now)
+        self.cpu.arrive(self.interrupt)
+
+    def interrupt(self) -> Process:
+        """Leave it to the softirq."""
+        self.cpu.softirq = self.poll_all
+        yield from ()
+
+    def poll_all(self) -> Process:
+        """net_rx_action."""
+        budget = NETDEV_BUDGET
+        while True:
+            done = yield from self.poll()
+            budget -= done
+            if done < NAPI_WEIGHT:
+                self.arm()
+                return
+            if budget <= 0:
+                self.cpu.softirq = self.poll_all
+                return
+
+    def poll(self) -> Process:
+        """Up to 64 packets."""
+        yield from self.cpu.spend(self.nic.poll_step)
+        count = self.ring.take(self.kernel.env.now, NAPI_WEIGHT)
+        for _ in range(count):
+            yield from self.cpu.spend(self.nic.packet_step)
+            yield from self.kernel.free(self.cpu, self.pages.popleft())
+        yield from self.fill(count)
+        return count
+
+
+def ticks(cpu: Cpu, times: Iterator[int], work: Step) -> Process:
+    """Interrupt a CPU at these cycles."""
+    env = cpu.kernel.env
+    for time in times:
+        yield env.timeout(time - env.now)
+        cpu.arrive(lambda: cpu.spend(work))

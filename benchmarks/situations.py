@@ -6,7 +6,7 @@ packets each queue passed on) must be equal.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import obvious
@@ -14,7 +14,8 @@ import obvious
 from simalloc.machine import Activity, Cpu, Program, Step
 from simalloc.scenario import build
 from simalloc.simulation import Model, build_model
-from simalloc.workloads.arrivals import stream
+from simalloc.workloads import NicRx
+from simalloc.workloads.arrivals import poisson, stream
 
 Run = Callable[[], list[int]]
 
@@ -100,8 +101,81 @@ def spill(name: str, about: str, cpus: int, pages: int, rounds: int) -> Situatio
     )
 
 
+def nic_model(milliseconds: float) -> tuple[Model, NicRx]:
+    """Eight receive queues on v4.10 at two thirds of what they can carry, and a device that interrupts beside."""
+    scenario = build(
+        {
+            "name": "benchmark",
+            "machine": {"preset": "nic-2017", "cpus": 8},
+            "allocator": "v4.10",
+            "memory": {"zone": "4GiB"},
+            "workload": {
+                "kind": "nic-rx",
+                "gbits": 50,
+                "packet_cycles": 3400,
+                "warmup_ms": 0,
+                "milliseconds": milliseconds,
+            },
+        }
+    )
+    model = build_model(scenario, scenario.cases[0])
+    nic = NicRx(scenario.cases[0].workload, model.allocator, model.steps)
+    nic.prepare(model.machine, 1)
+    return model, nic
+
+
+def tick_times(model: Model, cpu: int) -> Iterator[int]:
+    """20,000 interrupts a second."""
+    return poisson(model.machine.ghz * 1e9 / 20_000, stream(1, 8, cpu))
+
+
+def tick_work(model: Model) -> Step:
+    return model.machine.steps.define("tick", Activity.WORK, 500)
+
+
+def nic_ours(milliseconds: float) -> Run:
+    """Receive for so long; what counts is how many packets each queue took, and how long they had waited."""
+    model, nic = nic_model(milliseconds)
+    machine, work = model.machine, tick_work(model)
+
+    def handler(_cpu: Cpu) -> Program[None]:
+        yield work
+
+    for cpu in machine.cpus:
+        cpu.interrupts.attach("tick", tick_times(model, cpu.index), handler)
+
+    def run() -> list[int]:
+        machine.run([nic.program(cpu) for cpu in machine.cpus], until=machine.milliseconds(milliseconds))
+        return [figure for queue in nic.queues for figure in (queue.ring.taken, queue.ring.waited)]
+
+    return run
+
+
+def nic_obvious(milliseconds: float) -> Run:
+    """The same."""
+    model, nic = nic_model(milliseconds)
+    kernel, work = obvious.Kernel(model.machine, model.zone, model.steps), tick_work(model)
+    queues = [obvious.Queue(kernel, cpu, nic, queue.ring) for cpu, queue in zip(kernel.cpus, nic.queues, strict=True)]
+
+    def run() -> list[int]:
+        for cpu, queue in zip(kernel.cpus, queues, strict=True):
+            cpu.process = kernel.env.process(queue.main())
+            kernel.env.process(obvious.ticks(cpu, tick_times(model, cpu.index), work))
+        kernel.env.run(until=model.machine.milliseconds(milliseconds))
+        return [figure for queue in queues for figure in (queue.ring.taken, queue.ring.waited)]
+
+    return run
+
+
 SITUATIONS: list[Situation] = [
     spill("1 CPU", "rounds of 128 pages, all pcp hits after the first", 1, 128, 400),
     spill("8 CPUs", "rounds of 2048 pages: refills and drains at one zone->lock", 8, 2048, 2),
     spill("64 CPUs", "rounds of 512 pages: all wait for one zone->lock", 64, 512, 1),
+    Situation(
+        "NIC receive",
+        "8 queues, 50 Gbit/s, a page a packet, 20,000 other interrupts a second and CPU, 4 ms",
+        2 * 8 * 512 + 2 * 16_700,
+        lambda: nic_ours(4),
+        lambda: nic_obvious(4),
+    ),
 ]

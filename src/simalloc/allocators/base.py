@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
+from simalloc.allocators.rounds import Rounds
 from simalloc.allocators.shared_lines import LineSwitches, SharedLines
 from simalloc.allocators.steps import KernelSteps
 from simalloc.allocators.strides import Strides
@@ -56,6 +57,7 @@ class Allocator(ABC):
         half_point = round(steps.costs["struct_page_lines"])
         self.recency = [Recency(half_point) for _ in machine.cpus]
         self.strides = Strides(self)
+        self.rounds = Rounds(self)
         self.drain_by = drain_by
         self.drains_on_failure = False
 

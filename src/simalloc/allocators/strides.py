@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from simalloc.allocators.view import ZoneView
-from simalloc.machine import Context, Cpu, Effect, Program, Step
+from simalloc.machine import FOREVER, Context, Cpu, Effect, Program, Step
 from simalloc.memory import SMALLEST_ZONE, MigrateType, PcpSizes, Zone
 
 if TYPE_CHECKING:
@@ -69,8 +69,13 @@ class Strides:
                 saw(cpu, pfn, 0)
         return pfns
 
-    def free(self, cpu: Cpu, pages: Sequence[int], first: int) -> int:
-        """Free pages from `pages[first]` on that are pcp hits below the high mark; return how many were."""
+    def free(
+        self, cpu: Cpu, pages: Sequence[int], first: int, *, after: Step | None = None, until: int = FOREVER
+    ) -> int:
+        """Free pages from `pages[first]` on that are pcp hits below the high mark; return how many were.
+
+        Each comes after a run of the step `after`, and the last ends before cycle `until`.
+        """
         allocator = self._allocator
         zone = allocator.zone_of(pages[first])
         pcp = zone.pcps[cpu.index]
@@ -78,7 +83,8 @@ class Strides:
         if below_high <= 0 or cpu.interrupts.forbid_strides() or (path := self._path("free", cpu)) is None:
             return 0
         misses = allocator.k.struct_page_miss
-        run = min(below_high, cpu.room() // max(path.cycles + misses[-1].cycles, 1))
+        longest = path.cycles + misses[-1].cycles + (after.cycles if after else 0)
+        run = min(below_high, cpu.room() // max(longest, 1), (until - 1 - cpu.clock) // max(longest, 1))
         if run <= 0:
             return 0
         pfns = pages[first : first + run]
@@ -88,6 +94,8 @@ class Strides:
         cold = allocator.recency[cpu.index].touch_all(pfns)
         allocator.views[zone][cpu.index].file(pfns, lowest, highest, pcp.lists)
         pcp.count += run
+        if after:
+            cpu.takes(after, run)
         self._stride(cpu, path, run)
         for level, times in cold:
             if level:

@@ -9,7 +9,7 @@ can be a step with a fixed cost.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import repeat
 from operator import sub
 
@@ -75,6 +75,15 @@ class Recency:
                 found.append((level, beyond - done))
             done = beyond
         return found
+
+    def repeat(self, uses: int, times: int, pfns: Iterable[int]) -> None:
+        """Repeat the last `uses` uses, which were of some of `pfns`, `times` times more in one go."""
+        since, later = self.uses - uses, uses * times
+        last = self._last
+        for pfn in pfns:
+            if last.get(pfn, 0) > since:
+                last[pfn] += later
+        self.uses += later
 
 
 def share_of_level(level: int) -> float:

@@ -8,6 +8,7 @@ over threads of their own time per call; a thread's time ends with its last call
 
 from __future__ import annotations
 
+from functools import partial
 from statistics import fmean
 from typing import Annotated, Literal
 
@@ -104,10 +105,12 @@ class AllocBench(Workload):
         yield self.start_step * int(phase * spread)
 
     def _repeat(self, cpu: Cpu) -> Program[None]:
-        for _ in range(self.spec.repeats):
-            pages: list[int] = []
-            yield from self.allocator.alloc_pages_each(cpu, 1, pages)
-            yield from self.allocator.free_pages_each(cpu, pages)
+        yield from self.allocator.rounds.run(cpu, self.spec.repeats, partial(self._pair, cpu))
+
+    def _pair(self, cpu: Cpu) -> Program[None]:
+        pages: list[int] = []
+        yield from self.allocator.alloc_pages_each(cpu, 1, pages)
+        yield from self.allocator.free_pages_each(cpu, pages)
 
     def _timed(self, cpu: Cpu, name: str, work: Program[None], calls: int, *, kept: bool) -> Program[None]:
         start, before = cpu.clock, self.times.of(cpu)

@@ -8,6 +8,8 @@ published; its figures say that it runs b pages.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from statistics import fmean
 from typing import Annotated, Literal
 
@@ -89,6 +91,10 @@ class PageAllocSpec(WorkloadSpec):
         return self.order
 
 
+Figures = tuple[int, int, int, int]
+"""Of a round: cycles of its allocations, of its frees, pages refilled and drained."""
+
+
 class _Neighbour:
     """Another user of the CPU: takes a page between rounds until it has a batch, then gives one back between rounds.
 
@@ -134,18 +140,25 @@ class PageAlloc(Workload):
             rounds = self.spec.rounds_of(batch)
             for sample in range(self.spec.samples):
                 kept = sample >= self.spec.dropped
-                sums = [0, 0, 0, 0]
-                for _ in range(rounds):
-                    if self.spec.neighbour:
-                        yield from neighbour.step(self.spec.blocks_of(batch))
-                    figures = yield from self._round(cpu, batch, kept=kept)
-                    sums = [a + b for a, b in zip(sums, figures, strict=True)]
+                found = yield from self._rounds(cpu, rounds, partial(self._round, cpu, batch, neighbour, kept=kept))
+                sums = [sum(times * figures[i] for figures, times in found) for i in range(4)]
                 if kept:
                     self._keep(batch, rounds, *sums)
 
-    def _round(self, cpu: Cpu, batch: int, *, kept: bool) -> Program[tuple[int, int, int, int]]:
+    def _rounds(self, cpu: Cpu, times: int, body: Callable[[], Program[Figures]]) -> Program[list[tuple[Figures, int]]]:
+        """Run so many rounds; where each step is counted, none is only counted."""
+        if self.sections is None:
+            return (yield from self.allocator.rounds.run(cpu, times, body))
+        found = []
+        for _ in range(times):
+            found.append(((yield from body()), 1))
+        return found
+
+    def _round(self, cpu: Cpu, batch: int, neighbour: _Neighbour, *, kept: bool) -> Program[Figures]:
         """Run one round; return cycles of its allocations, of its frees, and pages it refilled and drained."""
         count = self.spec.blocks_of(batch)
+        if self.spec.neighbour:
+            yield from neighbour.step(count)
         pages: list[int] = []
         refilled, drained = self._pcp_traffic(cpu)
         t0 = self._start(cpu, kept=kept)

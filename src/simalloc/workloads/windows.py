@@ -29,6 +29,10 @@ class Windows:
         if 0 <= window < self.windows:
             self._sums.setdefault(name, [0.0] * self.windows)[window] += amount
 
+    def end_of(self, cycle: int) -> int:
+        """Return the cycle at which the window that `cycle` is in ends."""
+        return self.start + ((cycle - self.start) // self.length + 1) * self.length
+
     def series(self, name: str) -> list[float]:
         """Return the sum of each window."""
         return self._sums.get(name, [0.0] * self.windows)
