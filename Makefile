@@ -1,25 +1,26 @@
-# make run: the January 2017 table.  make test: everything CI checks. Both set up what they need in .venv.
+# make run: the January 2017 table.  make test: everything CI checks.  make docs: the site, in build/docs.
+# All set up what they need in .venv.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint types imports tests scenarios notebooks course stored browser clean
+.PHONY: run test lint types imports tests scenarios notebooks course docs stored browser clean
 
 run: .venv/installed
 	$(BIN)/simalloc run pagealloc-2017
 
-test: lint types imports tests scenarios notebooks
+test: lint types imports tests scenarios notebooks docs
 
 lint: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: .venv/dev
+types: .venv/dev .venv/docs
 	$(BIN)/mypy
 
 imports: .venv/dev
 	$(BIN)/lint-imports
 
-tests: .venv/dev browser
+tests: .venv/dev .venv/docs browser
 	$(BIN)/pytest -n 2
 
 scenarios: .venv/dev
@@ -52,6 +53,10 @@ build/notebooks/%.ipynb: notebooks/%.ipynb .venv/dev $(shell find src/simalloc s
 course: .venv/course
 	$(BIN)/jupyter lab notebooks
 
+# A broken link, an undocumented name or anything else Sphinx warns of is an error.
+docs: .venv/docs
+	$(BIN)/sphinx-build -W -n --keep-going -q -a -b html -d build/doctrees docs build/docs
+
 # Rewrite what tests compare exactly, and the schema. Look at the difference before you commit it.
 stored: .venv/dev
 	$(BIN)/simalloc schema > scenarios/scenario.schema.json
@@ -75,5 +80,9 @@ stored: .venv/dev
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[notebooks]'
 	touch $@ .venv/installed
 
+.venv/docs: .venv/created pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	touch $@ .venv/installed
+
 clean:
-	rm -rf .venv results build
+	rm -rf .venv build docs/generated results

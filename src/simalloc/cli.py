@@ -329,7 +329,7 @@ def _print_result(about: str, result: Result) -> None:
     clock = result.clock
     typer.echo(f"{result.scenario}: {about}" if about else result.scenario)
     typer.echo(f"machine {clock['preset']}, {clock['unit']} at {clock['ghz']:g} GHz, seed {result.seed}\n")
-    swept = any(row["metric"] == "alloc" for row in result.rows)
+    swept = any(row["metric"] == "alloc" and "batch" in row for row in result.rows)
     if result.swept:
         typer.echo(sweep_table(result))
     else:
