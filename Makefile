@@ -60,7 +60,8 @@ docs: .venv/docs
 # Rewrite what tests compare exactly, and the schema. Look at the difference before you commit it.
 stored: .venv/dev
 	$(BIN)/simalloc schema > scenarios/scenario.schema.json
-	$(BIN)/python -m tests.stored
+	PYTHONPATH=benchmarks $(BIN)/python -m tests.stored
+	PYTHONPATH=benchmarks $(BIN)/python -m tests.stored bytecodes
 
 .venv/created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -49,7 +49,7 @@ class Cpu:
                 yield env.timeout(left)
                 left = 0
             except simpy.Interrupt:
-                left -= env.now - start
+                left -= int(env.now - start)
             self.interruptible = False
 
     def idle(self) -> Process:
@@ -103,6 +103,8 @@ class Kernel:
         self.k = steps
         self.lock = simpy.Resource(self.env, capacity=1)
         self.last_holder: Cpu | None = None
+        self.held = 0
+        self.since = 0
         self.lines = steps.costs["zone_lines"]
         half_point = round(steps.costs["struct_page_lines"])
         self.cpus = [Cpu(self, index) for index in range(len(machine.cpus))]
@@ -156,11 +158,14 @@ class Kernel:
     def refill(self, cpu: Cpu) -> Process:
         """rmqueue_bulk: a batch from the buddy lists, page by page."""
         k, zone, buddy = self.k, self.zone, self.zone.buddy
-        pcp, pfns = zone.pcps[cpu.index], []
+        pcp = zone.pcps[cpu.index]
+        pfns: list[int] = []
         request = yield from self.take_lock(cpu)
         for _ in range(pcp.batch):
             splits, fallbacks = buddy.splits, buddy.fallbacks
             pfn = buddy.remove(0, UNMOVABLE)
+            if pfn is None:
+                raise MemoryError("the zone is too small")
             zone.free_pages -= 1
             pfns.append(pfn)
             yield from cpu.spend(k.buddy_remove)
@@ -204,14 +209,14 @@ class Kernel:
                 promotion = max(0, distance - self.held) if self.lock.queue else 0
                 yield from self.cycles(distance + promotion)
             fetch = round(distance * (self.lines + own))
-        self.since = self.env.now
+        self.since = int(self.env.now)
         yield from self.cycles(int(fetch))
         return request
 
     def give_lock(self, cpu: Cpu, request: simpy.resources.resource.Request) -> Process:
         """spin_unlock(&zone->lock)."""
         yield from cpu.spend(self.k.spin_unlock)
-        self.held = self.env.now - self.since
+        self.held = int(self.env.now) - self.since
         self.last_holder = cpu
         self.lock.release(request)
 
@@ -257,10 +262,11 @@ class Queue:
     def arm(self) -> None:
         """Announce the next interrupt."""
         env, spec = self.kernel.env, self.nic.spec
-        self.ring.advance(env.now)
+        now = int(env.now)
+        self.ring.advance(now)
         first = self.ring.when(1) + self.nic.cycles_of_us(spec.moderation_us)
         enough = self.ring.when(min(spec.moderation_packets, spec.ring))
-        env.process(self.ring_up(max(env.now, min(first, enough))))
+        env.process(self.ring_up(max(now, min(first, enough))))
 
     def ring_up(self, at: int) -> Process:
         """Interrupt the CPU then."""
@@ -288,7 +294,7 @@ class Queue:
     def poll(self) -> Process:
         """Up to 64 packets."""
         yield from self.cpu.spend(self.nic.poll_step)
-        count = self.ring.take(self.kernel.env.now, NAPI_WEIGHT)
+        count = self.ring.take(int(self.kernel.env.now), NAPI_WEIGHT)
         for _ in range(count):
             yield from self.cpu.spend(self.nic.packet_step)
             yield from self.kernel.free(self.cpu, self.pages.popleft())

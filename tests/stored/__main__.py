@@ -1,12 +1,23 @@
 """Write the stored results of every shipped scenario, and the data of its figures, anew: `make stored`.
 
-Look at the difference before a commit. `figures` as argument writes those alone, from the results as they are.
+Look at the difference before a commit. `figures` as argument writes those alone, from the results as they are;
+`bytecodes` writes what short runs cost under this version of Python, and nothing else.
 """
 
+import json
 import sys
 
+from bytecodes import environment
+
 from tests.test_plots import figures_text, stored_result
+from tests.test_speed import STORED, counted
 from tests.test_stored import FOLDER, current
+
+if sys.argv[1:] == ["bytecodes"]:
+    counts = json.loads(STORED.read_text(encoding="utf-8")) if STORED.exists() else {}
+    STORED.write_text(json.dumps(counts | {environment(): counted()}, indent=1) + "\n", encoding="utf-8")
+    print(f"wrote {STORED.name} for {environment()}")
+    sys.exit()
 
 if sys.argv[1:] != ["figures"]:
     for name, text in current().items():
@@ -14,6 +25,6 @@ if sys.argv[1:] != ["figures"]:
         print(f"wrote tests/stored/{name}.json")
 
 (FOLDER / "figures").mkdir(exist_ok=True)
-for file in sorted(FOLDER.glob("*.json")):
+for file in sorted(set(FOLDER.glob("*.json")) - {STORED}):
     (FOLDER / "figures" / file.name).write_text(figures_text(stored_result(file.stem)), encoding="utf-8")
     print(f"wrote tests/stored/figures/{file.name}")

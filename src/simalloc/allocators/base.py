@@ -17,7 +17,7 @@ from simalloc.allocators.steps import KernelSteps
 from simalloc.allocators.strides import Strides
 from simalloc.allocators.view import ZoneView
 from simalloc.hardware import Recency
-from simalloc.machine import Await, Burst, Context, Cpu, Machine, Program, RuleBroken, SendIpi, SpinLock, Step, Sync
+from simalloc.machine import NMI, Await, Burst, Cpu, Machine, Program, RuleBroken, SendIpi, SpinLock, Step, Sync
 from simalloc.memory import MigrateType, Pcp, Zone
 
 DrainBy = Literal["ipi", "worker", "caller"]
@@ -97,7 +97,8 @@ class Allocator(ABC):
         level = self.recency[cpu.index].touch(pfn)
         if level:
             yield self.k.struct_page_miss[level]
-        yield from self.lines.pages(cpu, (pfn,))
+        if self.lines.any:
+            yield from self.lines.pages(cpu, (pfn,))
         zone = self.zone_of(pfn)
         yield from self._free_any(cpu, zone, pfn, order, cold=cold)
 
@@ -113,7 +114,7 @@ class Allocator(ABC):
 
     @staticmethod
     def _not_in_nmi(cpu: Cpu, what: str) -> None:
-        if cpu.context is Context.NMI:
+        if cpu.context is NMI:
             raise RuleBroken(f"cpu {cpu.index} at cycle {cpu.clock} {what} a page in an NMI, which may not")
 
     # The same, many times over: runs of pcp hits in one stride

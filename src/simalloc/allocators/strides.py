@@ -59,7 +59,7 @@ class Strides:
         ):
             return []
         path = self._path("alloc", cpu)
-        if path is None or (run := min(available, cpu.room() // max(path.cycles, 1))) <= 0:
+        if path is None or (run := min(available, cpu.room() // (path.cycles or 1))) <= 0:
             return []
         self._stride(cpu, path, run)
         pfns = pcp.pop_many(mt, run)
@@ -84,7 +84,7 @@ class Strides:
             return 0
         misses = allocator.k.struct_page_miss
         longest = path.cycles + misses[-1].cycles + (after.cycles if after else 0)
-        run = min(below_high, cpu.room() // max(longest, 1), (until - 1 - cpu.clock) // max(longest, 1))
+        run = min(below_high, (min(cpu.horizon, until - 1) - cpu.clock) // (longest or 1))
         if run <= 0:
             return 0
         pfns = pages[first : first + run]

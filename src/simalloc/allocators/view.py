@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 from simalloc.memory import PAGEBLOCK_ORDER, MigrateType, Zone
 
+MOVABLE = MigrateType.MOVABLE
+
 
 class ZoneView:
     """One CPU's view of one zone: `free_pages`, and the migratetype of pageblocks."""
@@ -34,20 +36,20 @@ class ZoneView:
 
     def pageblock_type(self, pfn: int) -> MigrateType:
         """Return the migratetype of the pageblock around `pfn`, as last seen."""
-        return self._types.get(self._zone.buddy.pageblock(pfn), MigrateType.MOVABLE)
+        return self._types.get(self._zone.buddy.pageblock(pfn), MOVABLE)
 
     def file(self, pfns: Sequence[int], lowest: int, highest: int, lists: Sequence[list[int]]) -> None:
         """Append every page, all from `lowest` to `highest`, to the list of its pageblock's type."""
         get = self._types.get
         first, last = lowest >> PAGEBLOCK_ORDER, highest >> PAGEBLOCK_ORDER
         if first == last:
-            lists[get(first, MigrateType.MOVABLE)].extend(pfns)
+            lists[get(first, MOVABLE)].extend(pfns)
             return
         near = last - first < len(pfns)
         blocks = range(first, last + 1) if near else {pfn >> PAGEBLOCK_ORDER for pfn in pfns}
-        types = {get(block, MigrateType.MOVABLE) for block in blocks}
+        types = {get(block, MOVABLE) for block in blocks}
         if len(types) == 1:
             lists[types.pop()].extend(pfns)
             return
         for pfn in pfns:
-            lists[get(pfn >> PAGEBLOCK_ORDER, MigrateType.MOVABLE)].append(pfn)
+            lists[get(pfn >> PAGEBLOCK_ORDER, MOVABLE)].append(pfn)

@@ -54,7 +54,7 @@ class Recency:
         last, begin = self._last, self.uses
         end = self.uses = begin + count
         before = list(map(last.get, pfns, repeat(-_NEVER)))
-        last.update(zip(pfns, range(begin + 1, end + 1), strict=False))
+        last.update(zip(pfns, range(begin + 1, end + 1)))  # noqa: B905 - `strict` takes time
         # No distance is less than the first of these two, none more than the second.
         warmest = bisect_right(self._from, begin + 1 - max(before)) - 1
         coldest = bisect_right(self._from, end - min(before)) - 1

@@ -1,6 +1,6 @@
 """Who runs, and when: CPUs with local clocks, contexts, masks, interrupts, locks. The only package that knows SimPy."""
 
-from simalloc.machine.context import Context
+from simalloc.machine.context import NMI, Context
 from simalloc.machine.cpu import Cpu, Program, Sleep, Sync
 from simalloc.machine.instrument import Instrument
 from simalloc.machine.interrupts import FOREVER, Handler
@@ -16,6 +16,7 @@ from simalloc.machine.topology import Topology, Uniform
 __all__ = [
     "FOREVER",
     "LOCK_KINDS",
+    "NMI",
     "Activity",
     "Await",
     "Barrier",

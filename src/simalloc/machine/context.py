@@ -18,3 +18,7 @@ class Context(IntEnum):
     def label(self) -> str:
         """The name as the kernel and our tables write it: `task`, `softirq`, ..."""
         return self.name.lower()
+
+
+IDLE, TASK, SOFTIRQ, HARDIRQ, NMI = Context
+"""The contexts by name: looking an attribute of an Enum up is slow, and done at every interrupt."""

@@ -15,12 +15,12 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from simpy.events import AnyOf, Event, EventPriority
+from simpy.events import AnyOf, Event
 
-from simalloc.machine.context import Context
+from simalloc.machine.context import HARDIRQ, IDLE, SOFTIRQ, TASK, Context
 from simalloc.machine.interrupts import FOREVER, Interrupts
 from simalloc.machine.rules import RuleBroken, TimeUp
-from simalloc.machine.step import Burst, Effect, Step
+from simalloc.machine.step import BH_OFF, BH_ON, IRQ_OFF, IRQ_ON, PREEMPT_OFF, PREEMPT_ON, Burst, Effect, Step
 
 if TYPE_CHECKING:
     from simalloc.machine.machine import Machine
@@ -57,13 +57,13 @@ class Cpu:
         self.index = index
         self.clock = 0
         self.horizon = FOREVER
-        self.context = Context.IDLE
+        self.context = IDLE
         self.site = ""
         self.irq_depth = 0
         self.bh_depth = 0
         self.preempt_depth = 0
         self.tallies: list[list[int]] = [[] for _ in Context]
-        self.tally = self.tallies[Context.IDLE]
+        self.tally = self.tallies[IDLE]
         self.unfinished: list[tuple[Context, Step, int]] = []
         self.interrupts = Interrupts(self)
         self.serving_softirq = False
@@ -79,15 +79,15 @@ class Cpu:
 
     def in_irq(self) -> bool:
         """Whether a hardirq handler (or an NMI's) is running."""
-        return self.context >= Context.HARDIRQ
+        return self.context >= HARDIRQ
 
     def in_softirq(self) -> bool:
         """Whether a softirq handler is running, or is what a hardirq interrupted, or bottom halves are disabled."""
-        return self.context is Context.SOFTIRQ or self.serving_softirq or self.bh_depth > 0
+        return self.context is SOFTIRQ or self.serving_softirq or self.bh_depth > 0
 
     def in_interrupt(self) -> bool:
         """Whether this is NMI, hardirq or softirq context; a task that disabled bottom halves counts as softirq."""
-        return self.context >= Context.SOFTIRQ or self.bh_depth > 0
+        return self.context >= SOFTIRQ or self.bh_depth > 0
 
     def irqs_disabled(self) -> bool:
         """Whether interrupts are masked."""
@@ -130,7 +130,6 @@ class Cpu:
         """
         interrupts = self.interrupts
         while True:
-            since = self.clock
             due = interrupts.next_due()
             self.waits_for = event
             try:
@@ -139,17 +138,20 @@ class Cpu:
                 else:
                     yield from self._first_of(event, due)
             except TimeUp:
-                self.clock = self.machine.until
-                self.tally[step.index] += self.clock - since
+                self.has_waited(step, self.machine.until)
                 raise
-            self.waits_for = None
-            self.clock = self.machine.now
-            self.tally[step.index] += self.clock - since
+            self.has_waited(step, self.machine.now)
             if not event.triggered:
                 yield from interrupts.take_due()
                 yield from self.sync()
             if event.triggered:
                 return
+
+    def has_waited(self, step: Step, until: int) -> None:
+        """Count the cycles of a wait that has ended."""
+        self.waits_for = None
+        self.tally[step.index] += until - self.clock
+        self.clock = until
 
     def _first_of(self, event: Event, due: int) -> Events[None]:
         """Wait for the event, the next interrupt, or (if there are IPIs) a poke to look again."""
@@ -290,9 +292,9 @@ class Cpu:
             elif self.machine.lookahead is not None:
                 yield from self.machine.all_have_ended(self)
         except TimeUp:
-            self.context, self.tally = Context.IDLE, self.tallies[Context.IDLE]
+            self.context, self.tally = IDLE, self.tallies[IDLE]
 
-    def run(self, program: Program[T], context: Context = Context.TASK) -> Events[T]:
+    def run(self, program: Program[T], context: Context = TASK) -> Events[T]:
         """Run `program` in `context` and return what it returns; then back to the context before."""
         previous = self.switch(context)
         result = yield from self.execute(program)
@@ -302,9 +304,9 @@ class Cpu:
     def switch(self, context: Context) -> Context:
         """Count cycles to `context` from here on; a hardirq masks interrupts. Returns the context left."""
         previous = self.context
-        if context is Context.HARDIRQ and previous is not Context.HARDIRQ:
+        if context is HARDIRQ and previous is not HARDIRQ:
             self._mask()
-        elif previous is Context.HARDIRQ and context is not Context.HARDIRQ:
+        elif previous is HARDIRQ and context is not HARDIRQ:
             self._unmask()
         self.context = context
         self.tally = self.tallies[context]
@@ -347,19 +349,19 @@ class Cpu:
 
     def apply(self, effect: Effect) -> None:
         """Raise or lower a mask. Raises RuleBroken when one is lowered that is not up."""
-        if effect is Effect.IRQ_OFF:
+        if effect is IRQ_OFF:
             self._mask()
-        elif effect is Effect.IRQ_ON:
+        elif effect is IRQ_ON:
             self._unmask()
-        elif effect is Effect.PREEMPT_OFF:
+        elif effect is PREEMPT_OFF:
             self.preempt_depth += 1
-        elif effect is Effect.PREEMPT_ON:
+        elif effect is PREEMPT_ON:
             self.preempt_depth = self._lower(self.preempt_depth, "preemption was not off")
-        elif effect is Effect.BH_OFF:
+        elif effect is BH_OFF:
             self.bh_depth += 1
             if self.bh_depth == 1:
                 self._bh_off_since = self.clock
-        elif effect is Effect.BH_ON:
+        elif effect is BH_ON:
             self.bh_depth = self._lower(self.bh_depth, "bottom halves were not off")
             if self.bh_depth == 0 and not self.in_softirq():
                 for saw in self.machine.hooks.bh_window:
@@ -408,7 +410,7 @@ class Sleep:
     def perform(self, cpu: Cpu) -> Events[None]:
         """Spend the time in the idle context; a handler that runs past the end makes it that much later."""
         until = cpu.clock + self.cycles if self.until is None else self.until
-        previous = cpu.switch(Context.IDLE)
+        previous = cpu.switch(IDLE)
         cpu.wakes_at = until
         while cpu.clock < until:
             cycles = min(until, max(cpu.interrupts.next_due(), cpu.clock)) - cpu.clock
@@ -433,12 +435,3 @@ class Sync:
     def perform(self, cpu: Cpu) -> Events[None] | None:
         """Wait in the event queue."""
         return None if cpu.has_caught_up() else cpu.sync()
-
-
-RANK_OF_FIRST_CPU = 2
-"""Event priorities below this are SimPy's own (URGENT 0, NORMAL 1)."""
-
-
-def fixed_rank(index: int) -> EventPriority:
-    """Return the place of CPU `index` among events of one cycle: lower CPUs first."""
-    return EventPriority(RANK_OF_FIRST_CPU + index)

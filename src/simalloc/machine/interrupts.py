@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
-from simalloc.machine.context import Context
+from simalloc.machine.context import HARDIRQ, NMI, SOFTIRQ, TASK
 from simalloc.machine.rules import Stuck
-from simalloc.machine.step import Effect
+from simalloc.machine.step import BH_ON, IRQ_ON, Effect
 
 if TYPE_CHECKING:
     from simalloc.machine.cpu import Cpu, Events, Program
@@ -79,6 +79,7 @@ class Interrupts:
         self._ksoftirqd_since: int | None = None
         self._slice_ended = 0
         self._in_ksoftirqd = False
+        self._softirq_limit = cpu.machine.milliseconds(MAX_SOFTIRQ_MS)
         self._work: deque[Handler] = deque()
         self._row = 0
         self._row_ended = -1
@@ -103,7 +104,8 @@ class Interrupts:
     def _push(self, irq: Irq, *, nmi: bool) -> None:
         heappush(self._nmis if nmi else self._irqs, (irq.time, irq.place, irq))
         self.waiting = True
-        self.cpu.set_horizon()
+        if irq.time < self.cpu.horizon:
+            self.cpu.set_horizon()
 
     def register_softirq(self, number: int, action: Handler) -> None:
         """Say what softirq `number` does; lower numbers run first."""
@@ -126,7 +128,7 @@ class Interrupts:
     def next_due(self) -> int:
         """Return the cycle of the next interrupt that would be let in under the present mask; FOREVER if none."""
         cpu = self.cpu
-        if cpu.context is Context.NMI:
+        if cpu.context is NMI:
             return FOREVER
         due = self._irqs[0][0] if self._irqs and cpu.irq_depth == 0 else FOREVER
         if self._nmis and self._nmis[0][0] < due:
@@ -136,7 +138,7 @@ class Interrupts:
     def take_due(self) -> Events[None]:
         """Serve every interrupt that is due by now and let in, earliest first."""
         cpu = self.cpu
-        while cpu.context is not Context.NMI:
+        while cpu.context is not NMI:
             if self._nmis and self._nmis[0][0] <= cpu.clock:
                 yield from self._nmi()
             elif self._irqs and cpu.irq_depth == 0 and self._irqs[0][0] <= cpu.clock:
@@ -147,9 +149,9 @@ class Interrupts:
     def let_in(self, effect: Effect) -> Events[None]:
         """Serve what a lowered mask lets in: hardirqs at the unmask, softirqs at local_bh_enable, work at both."""
         cpu = self.cpu
-        if effect is Effect.IRQ_ON and self.next_due() <= cpu.clock:
+        if effect is IRQ_ON and self.next_due() <= cpu.clock:
             yield from self.take_due()
-        if effect is Effect.BH_ON and self._may_run_softirqs():
+        if effect is BH_ON and self._may_run_softirqs():
             yield from self._do_softirq()
         if self._work or self._ksoftirqd_since is not None:
             yield from self._reschedule()
@@ -171,7 +173,7 @@ class Interrupts:
     def _hardirq(self) -> Events[None]:
         cpu, machine = self.cpu, self.cpu.machine
         irq = self._take(self._irqs, nmi=False)
-        site, previous = cpu.site, cpu.switch(Context.HARDIRQ)
+        site, previous = cpu.site, cpu.switch(HARDIRQ)
         cpu.site = irq.name
         if not cpu.takes(machine.hardirq_entry):
             yield from cpu.charge(machine.hardirq_entry)
@@ -193,16 +195,16 @@ class Interrupts:
         site, previous = cpu.site, cpu.context
         cpu.site = irq.name
         # Not through `switch`: an NMI neither masks nor unmasks what it interrupts.
-        cpu.context, cpu.tally = Context.NMI, cpu.tallies[Context.NMI]
+        cpu.context, cpu.tally = NMI, cpu.tallies[NMI]
         for saw in machine.hooks.context_switched:
-            saw(cpu, previous, Context.NMI)
+            saw(cpu, previous, NMI)
         cpu.set_horizon()
         yield from cpu.charge(machine.hardirq_entry)
         yield from cpu.execute(irq.handler(cpu))
         yield from cpu.charge(machine.hardirq_exit)
         cpu.context, cpu.tally, cpu.site = previous, cpu.tallies[previous], site
         for saw in machine.hooks.context_switched:
-            saw(cpu, Context.NMI, previous)
+            saw(cpu, NMI, previous)
         cpu.set_horizon()
         self._row_ended = cpu.clock
 
@@ -220,19 +222,19 @@ class Interrupts:
 
     def forbid_strides(self) -> bool:
         """Whether work or ksoftirqd waits for a point where the task may be preempted, or this is an NMI."""
-        return bool(self._work) or self._ksoftirqd_since is not None or self.cpu.context is Context.NMI
+        return bool(self._work) or self._ksoftirqd_since is not None or self.cpu.context is NMI
 
     def _may_run_softirqs(self) -> bool:
         return bool(self._pending) and self._ksoftirqd_since is None and self._is_preemptible_by_softirq()
 
     def _is_preemptible_by_softirq(self) -> bool:
         cpu = self.cpu
-        return cpu.context < Context.SOFTIRQ and cpu.bh_depth == 0 and cpu.irq_depth == 0
+        return cpu.context < SOFTIRQ and cpu.bh_depth == 0 and cpu.irq_depth == 0
 
     def _do_softirq(self) -> Events[None]:
         """Run pending softirqs until there are none, or the limits are reached; then wake ksoftirqd."""
         cpu, machine = self.cpu, self.cpu.machine
-        site, previous = cpu.site, cpu.switch(Context.SOFTIRQ)
+        site, previous = cpu.site, cpu.switch(SOFTIRQ)
         cpu.serving_softirq = True
         began = cpu.clock
         if not cpu.takes(machine.softirq_dispatch):
@@ -248,7 +250,7 @@ class Interrupts:
                 yield from cpu.execute(self._softirqs[number](cpu))
                 for saw in machine.hooks.softirq:
                     saw(cpu, number, "exit")
-            if not self._pending or cpu.clock - began > machine.milliseconds(MAX_SOFTIRQ_MS):
+            if not self._pending or cpu.clock - began > self._softirq_limit:
                 break
         cpu.site = site
         cpu.serving_softirq = False
@@ -276,7 +278,7 @@ class Interrupts:
         return its_turn or not self._task_wants_cpu()
 
     def _task_wants_cpu(self) -> bool:
-        return self.cpu.context is Context.TASK or self.cpu.clock >= self.cpu.wakes_at
+        return self.cpu.context is TASK or self.cpu.clock >= self.cpu.wakes_at
 
     def _run_ksoftirqd(self) -> Events[None]:
         """Give ksoftirqd its slice; all it needs on an idle CPU, else turn and turn about with the task."""

@@ -14,7 +14,7 @@ from simpy.events import Event
 
 from simalloc.machine.interrupts import FOREVER
 from simalloc.machine.lock_kinds import LOCK_KINDS, LockKind
-from simalloc.machine.rules import RuleBroken
+from simalloc.machine.rules import RuleBroken, TimeUp
 from simalloc.machine.step import Step
 
 if TYPE_CHECKING:
@@ -172,7 +172,13 @@ class SpinLock:
         woken = Event(self.machine.env)
         heappush(self.coming, (asked, cpu.index, (cpu, woken)))
         self.asking.add(cpu.index)
-        yield from cpu.wait(woken, self.machine.spin_step)
+        cpu.waits_for = woken
+        try:
+            yield woken
+        except TimeUp:
+            cpu.has_waited(self.machine.spin_step, self.machine.until)
+            raise
+        cpu.has_waited(self.machine.spin_step, self.machine.now)
         if (events := self._settle(cpu)) is not None:
             yield from events
         self.asking.discard(cpu.index)

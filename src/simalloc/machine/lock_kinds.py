@@ -159,8 +159,8 @@ class QSpinLock(Mcs):
 
     def handover(self, lock: SpinLock, releaser: Cpu, chosen: Cpu, held: int) -> int:
         """Return c, and from two waiters on what is left of the promotion, c - hold."""
-        c = super().handover(lock, releaser, chosen, held)
-        return c + max(0, c - held) if lock.waiters else c
+        c = lock.machine.topology.transfer(releaser.index, chosen.index)
+        return c if held >= c or not lock.waiters else c + c - held
 
     def settled(self, lock: SpinLock, releaser: Cpu, first: Cpu, held: int) -> int | None:
         """Return c if no promotion shows, however many wait."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import suppress
-from heapq import heapify
+from heapq import heapify, heappush
 from random import Random
 from typing import Any
 
@@ -12,12 +12,15 @@ from simpy import Environment
 from simpy.events import Event, EventPriority
 
 from simalloc.machine.context import Context
-from simalloc.machine.cpu import RANK_OF_FIRST_CPU, Cpu, Events, Program, fixed_rank
+from simalloc.machine.cpu import Cpu, Events, Program
 from simalloc.machine.instrument import Hooks, Instrument
 from simalloc.machine.interrupts import FOREVER
 from simalloc.machine.rules import Stuck, TimeUp
 from simalloc.machine.step import Activity, Step, StepTable
 from simalloc.machine.topology import Topology, Uniform
+
+RANK_OF_FIRST_CPU = 2
+"""Event priorities below this are SimPy's own (URGENT 0, NORMAL 1)."""
 
 
 class Machine:
@@ -58,9 +61,7 @@ class Machine:
         free = self.steps.define("interrupt", Activity.INTERRUPT, 0)
         self.price_interrupts(entry=free, leave=free, softirq=free, send_ipi=free)
         self.cpus = [Cpu(self, index) for index in range(cpus)]
-        self.rank: Callable[[Cpu], EventPriority] = _rank_by_index
-        if shuffle_ties is not None:
-            self.rank = _ShuffledRank(shuffle_ties)
+        self._shuffle = None if shuffle_ties is None else Random(shuffle_ties)
 
     def price_interrupts(self, *, entry: Step, leave: Step, softirq: Step, send_ipi: Step) -> None:
         """Set the steps of entering and leaving a hardirq, of dispatching softirqs, and of sending an IPI."""
@@ -74,7 +75,7 @@ class Machine:
     @property
     def now(self) -> int:
         """The event queue's cycle: no CPU will act on anything shared before it."""
-        return int(self.env.now)
+        return self.env._now  # type: ignore[return-value]  # all delays are whole cycles
 
     def all_have_ended(self, cpu: Cpu) -> Events[None]:
         """Be idle on a CPU whose program has ended until all have: others may still send it IPIs."""
@@ -89,7 +90,10 @@ class Machine:
         """Let `event` happen `delay` cycles from now, in `cpu`'s place among the events of that cycle; return it."""
         event._ok = True
         event._value = None
-        self.env.schedule(event, self.rank(cpu), delay)
+        env = self.env
+        place = cpu.index if self._shuffle is None else self._shuffle.randrange(1 << 30)
+        # As Environment.schedule does it, without its two calls.
+        heappush(env._queue, (env._now + delay, EventPriority(RANK_OF_FIRST_CPU + place), next(env._eid), event))
         return event
 
     def cancel(self, event: Event) -> None:
@@ -122,7 +126,7 @@ class Machine:
         self.is_foreseeable = (
             not self.lockstep
             and self.lookahead is None
-            and self.rank is _rank_by_index
+            and self._shuffle is None
             and not self.hooks.lock_waiting
             and not self.hooks.step
         )
@@ -154,17 +158,3 @@ class Machine:
         if stuck:
             raise Stuck(f"no event is left, but these still run: {', '.join(map(repr, stuck))}")
         return max(cpu.clock for cpu in self.cpus)
-
-
-def _rank_by_index(cpu: Cpu) -> EventPriority:
-    return fixed_rank(cpu.index)
-
-
-class _ShuffledRank:
-    """A new random place for every event: the order of equal cycles is then any order."""
-
-    def __init__(self, seed: int) -> None:
-        self._random = Random(seed)
-
-    def __call__(self, _cpu: Cpu) -> EventPriority:
-        return EventPriority(RANK_OF_FIRST_CPU + self._random.randrange(1 << 30))

@@ -24,6 +24,10 @@ class Effect(IntEnum):
     PREEMPT_ON = 6
 
 
+NONE, IRQ_OFF, IRQ_ON, BH_OFF, BH_ON, PREEMPT_OFF, PREEMPT_ON = Effect
+"""The effects by name: looking an attribute of an Enum up is slow, and done at every step that masks."""
+
+
 class Activity(StrEnum):
     """What kind of work a cycle went into: the second key of the ledger, after the context."""
 

@@ -11,7 +11,7 @@ of frame numbers.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import compress, repeat
 from operator import ne, sub
 
@@ -108,15 +108,21 @@ class Buddy:
         left = count
         while left:
             for order, by_type in enumerate(self.free_lists):
-                blocks = by_type[mt]
+                blocks, size = by_type[mt], 1 << order
                 while blocks and left:
                     pfn, _ = blocks.popitem()
                     del self._kind[pfn]
-                    left -= self._take_pages(pfn, order, left, mt, pfns)
+                    self.written |= size
+                    if size > left:
+                        self._split_off(pfn, order, left, mt)
+                        size = left
+                    pfns += range(pfn, pfn + size)
+                    self.splits += size - 1
+                    left -= size
                 if not left:
                     return pfns
             if self._untouched and mt is MigrateType.MOVABLE:
-                left -= self._take_pages(self._take_untouched(), TOP_ORDER, left, mt, pfns)
+                self._add(self._take_untouched(), TOP_ORDER, mt)
                 continue
             fallback = self._remove_fallback(0, mt)
             if fallback is None:
@@ -125,27 +131,18 @@ class Buddy:
             left -= 1
         return pfns
 
-    def _take_pages(self, pfn: int, order: int, wanted: int, mt: MigrateType, pfns: list[int]) -> int:
-        """Take pages from the low end of a block that is off its list, list what is left; return how many it gave."""
-        size = 1 << order
-        if wanted >= size:
-            pfns += range(pfn, pfn + size)
-            self.splits += size - 1
-            self.written |= size
-            return size
-        pfns += range(pfn, pfn + wanted)
+    def _split_off(self, pfn: int, order: int, wanted: int, mt: MigrateType) -> None:
+        """List what is left of a block, which is off its list, when so many pages are taken from its low end."""
+        size, kinds = 1 << order, self._kind
         self.written |= (size << 1) - (wanted & -wanted)
-        pieces, lists, kinds = wanted, self.free_lists, self._kind
         rest = wanted
         while rest < size:
             piece = rest & -rest
             low = piece.bit_length() - 1
-            lists[low][mt][pfn + rest] = None
+            self.free_lists[low][mt][pfn + rest] = None
             kinds[pfn + rest] = low << _TYPE_BITS | mt
             rest += piece
-            pieces += 1
-        self.splits += pieces - 1
-        return wanted
+            self.splits += 1
 
     def _remove_smallest(self, order: int, mt: MigrateType) -> int | None:
         found = self._pop_smallest(order, mt)
@@ -246,9 +243,13 @@ class Buddy:
         Pages that fill an aligned block in ascending order merge into it, whatever is around, at one merge fewer than
         there are pages; only then does it matter what the block merges with.
         """
+        if not pfns:
+            return
+        count, begin = len(pfns), 0
         blocks = []
-        for first, length in _runs(pfns):
-            start, left = first, length
+        for end in (*compress(range(1, count), map(ne, map(sub, pfns[1:], pfns), repeat(1))), count):
+            start, left = pfns[begin], end - begin
+            begin = end
             while left:
                 size = min(start & -start or TOP_PAGES, TOP_PAGES)
                 if size > left:
@@ -256,7 +257,7 @@ class Buddy:
                 blocks.append((start, size.bit_length() - 1))
                 start += size
                 left -= size
-        self.merges += len(pfns) - len(blocks)
+        self.merges += count - len(blocks)
         self._insert_blocks(blocks, mt)
 
     def _insert_blocks(self, blocks: Iterable[tuple[int, int]], mt: MigrateType) -> None:
@@ -311,11 +312,3 @@ class Buddy:
         kind = self._kind.pop(pfn)
         self.written |= 1 << (kind >> _TYPE_BITS)
         del self.free_lists[kind >> _TYPE_BITS][kind & _TYPE_MASK][pfn]
-
-
-def _runs(pfns: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield the runs of consecutive frames, as (first, how many), in the order given: 7, 8, 9, 4 -> (7, 3), (4, 1)."""
-    count, begin = len(pfns), 0
-    for end in (*compress(range(1, count), map(ne, map(sub, pfns[1:], pfns), repeat(1))), count):
-        yield pfns[begin], end - begin
-        begin = end

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from simalloc.memory.migratetype import MigrateType
 
+_TYPES = tuple(MigrateType)
+
 
 @dataclass(frozen=True, slots=True)
 class PcpSizes:
@@ -104,7 +106,7 @@ class Pcp:
             if turn == kinds:
                 turn = left
             share = min(left, turn, len(self.lists[mt]))
-            taken.append((MigrateType(mt), self.lists[mt][:share]))
+            taken.append((_TYPES[mt], self.lists[mt][:share]))
             del self.lists[mt][:share]
             left -= share
             turn -= share

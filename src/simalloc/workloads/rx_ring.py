@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
+
+AT_ONCE = 64
+"""Arrivals looked at when more must be; they never end."""
 
 
 @dataclass
@@ -31,7 +35,7 @@ class Ring:
         seen, area = self._seen, self.area
         while True:
             if not ahead:
-                ahead.append(next(self.times))
+                ahead.extend(islice(self.times, AT_ONCE))
             time = ahead[0]
             if time > now:
                 break
@@ -59,5 +63,5 @@ class Ring:
             return self.waiting[count - 1]
         missing = count - len(self.waiting)
         while len(self.ahead) < missing:
-            self.ahead.append(next(self.times))
+            self.ahead.extend(islice(self.times, AT_ONCE))
         return self.ahead[missing - 1]
