@@ -1,6 +1,7 @@
 """Flat tables of a run: save, load, compare with published figures, print."""
 
 from simalloc.results.errors import Errors, errors, relative_error
+from simalloc.results.files import write_whole
 from simalloc.results.latency_table import latency_table
 from simalloc.results.metric_table import metric_table
 from simalloc.results.published import Published, PublishedError, read_published
@@ -23,4 +24,5 @@ __all__ = [
     "read_published",
     "relative_error",
     "sweep_table",
+    "write_whole",
 ]

@@ -11,6 +11,8 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from simalloc.results.files import write_whole
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
@@ -81,7 +83,7 @@ class Result:
         folder.mkdir(parents=True, exist_ok=True)
         files = {folder / "result.json": self.to_json(), folder / "rows.csv": self.to_csv()}
         for file, text in files.items():
-            file.write_text(text, encoding="utf-8")
+            write_whole(file, text)
         return list(files)
 
 

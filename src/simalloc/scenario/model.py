@@ -17,7 +17,7 @@ from simalloc.memory import SMALLEST_ZONE, PcpSizes, pages_of, size_of
 from simalloc.memory.zone import watermarks_v4_10
 from simalloc.scenario.errors import Path, Problem, ScenarioError, dotted, problems_of, suggestion
 from simalloc.scenario.machine import LinesSpec, MachineSpec, ShapeSpec
-from simalloc.scenario.sweep import Point, Sweep, changed, columns, plain, points_of
+from simalloc.scenario.sweep import NOT_A_PARAMETER, Point, Sweep, changed, columns, plain, points_of
 from simalloc.workloads import (
     WORKLOADS,
     AllocBenchSpec,
@@ -279,11 +279,15 @@ class Scenario(Strict):
         if not point.settings:
             return self
         try:
-            return Scenario.model_validate(changed(self._unswept, point.settings))
+            return Scenario.model_validate(self.data_at(point))
         except ValidationError as error:
             raise _at_value(point, problems_of(error, model_at)[0], always=True) from None
         except Problem as problem:
             raise _at_value(point, problem) from None
+
+    def data_at(self, point: Point) -> dict[str, Any]:
+        """Return the scenario of one point as plain data, which crosses process borders. Raises Problem."""
+        return changed(self._unswept, point.settings)
 
     def _cases_at(self, point: Point) -> list[Case]:
         parameters = {self.columns[key]: plain(value) for key, value in point.settings.items()}
@@ -352,6 +356,20 @@ class Scenario(Strict):
         content = json.dumps(self.model_dump(mode="json", exclude={"about", "calibration"}), sort_keys=True)
         prices = sorted({case.machine.cost_model().digest() for case in self.cases})
         return hashlib.sha256(f"{content} {' '.join(prices)}".encode()).hexdigest()[:16]
+
+    def digests(self) -> list[str]:
+        """Return, for each case of a scenario without a sweep, a hash of all that its figures hang on but the program.
+
+        Other labels, and what is published, are left out, so that adding a label leaves a case's hash as it is.
+        """
+        content = self.model_dump(mode="json", exclude=set(NOT_A_PARAMETER))
+        own = [spec.model_dump(mode="json") for spec in self.compare] or [{}]
+        return [
+            hashlib.sha256(
+                json.dumps([content, spec, case.machine.cost_model().digest()], sort_keys=True).encode()
+            ).hexdigest()[:16]
+            for spec, case in zip(own, self.cases, strict=True)
+        ]
 
 
 Spec = TypeVar("Spec", bound=Strict)
