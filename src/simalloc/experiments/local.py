@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import multiprocessing
+import pickle
 import signal
+from collections import deque
 from collections.abc import Iterator
 from multiprocessing.connection import Connection, wait
 from threading import current_thread, main_thread
+from time import monotonic
 
 from simalloc.experiments.runs import SweepFailed, Take, Task, execute, failed
+
+SHORT = 0.1
+"""Seconds of a run that is short: waiting for the next would be felt, waiting behind another would not."""
+
+AHEAD_BYTES = 16384
 
 
 class InProcess:
@@ -40,15 +48,21 @@ class Processes:
 
     def outcomes(self, take: Take) -> Iterator[tuple[Task, str]]:
         """Do all runs that `take` gives, each on the first worker that is free."""
+        returned: list[Task] = []
+
+        def next_task() -> Task | None:
+            return returned.pop() if returned else take()
+
         while True:
             for worker in self._workers:
-                if worker.task is None and (task := take()):
-                    worker.give(task)
-            busy = {worker.pipe: worker for worker in self._workers if worker.task}
+                worker.fill(next_task)
+            busy = {worker.pipe: worker for worker in self._workers if worker.tasks}
             if not busy:
                 return
             for pipe in wait(list(busy)):
-                finished = busy[pipe].finished(take)  # type: ignore[index]
+                worker = busy[pipe]  # type: ignore[index]
+                finished = worker.finished(returned)
+                worker.fill(next_task)
                 if finished:
                     yield finished
 
@@ -61,15 +75,18 @@ class Processes:
 
 
 class _Worker:
-    """A process and what it is doing."""
+    """A process and what it has to do: a run and, if runs are short, the next, so that it need not wait for us.
+
+    A run is given ahead only if the pipe holds it beside another: nobody then waits to write to one who waits to write.
+    """
 
     def __init__(self) -> None:
-        self.task: Task | None = None
+        self.tasks: deque[Task] = deque()
         self._start()
 
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
-        self.ready = False
+        self.ready = self.short = False
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=serve, args=(theirs,), daemon=True)
         # Ctrl-C reaches every process of the terminal, but is the parent's to answer.
@@ -81,32 +98,32 @@ class _Worker:
                 signal.signal(signal.SIGINT, ours)
         theirs.close()
 
-    def give(self, task: Task) -> None:
-        """Have it do a run."""
-        self.task = task
-        try:
-            self.pipe.send(task)
-        except OSError:
-            self.stop()
-            self._start()
-            self.pipe.send(task)
+    def fill(self, take: Take) -> None:
+        """Give it what it has room for."""
+        while len(self.tasks) < 1 + self.short and (task := take()):
+            message = pickle.dumps(task)
+            self.short = self.short and len(message) < AHEAD_BYTES
+            self.tasks.append(task)
+            self.began = monotonic()
+            try:
+                self.pipe.send_bytes(message)
+            except OSError:
+                return  # it has died: `finished` finds out
 
-    def finished(self, take: Take) -> tuple[Task, str] | None:
-        """Return the run it has finished, and have it do the next at once; None if it only has started up."""
-        task = self.task
-        assert task is not None
+    def finished(self, returned: list[Task]) -> tuple[Task, str] | None:
+        """Return the run it has finished; None if it only has started up. What a dead one had ahead is `returned`."""
         try:
             line = self.pipe.recv()
         except (EOFError, OSError):
-            line = failed(task, self._died())
-        else:
-            if not self.ready:
-                self.ready = True
-                return None
-        self.task = None
-        if following := take():
-            self.give(following)
-        return task, line
+            task = self.tasks.popleft()
+            returned += self.tasks
+            self.tasks.clear()
+            return task, failed(task, self._died())
+        if not self.ready:
+            self.ready = True
+            return None
+        self.short = monotonic() - self.began < SHORT
+        return self.tasks.popleft(), line
 
     def _died(self) -> str:
         """Start anew, and return how it died. Raises SweepFailed if it never came up."""

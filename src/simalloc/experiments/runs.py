@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from traceback import extract_tb
 from typing import Any, Protocol
 
@@ -64,14 +64,14 @@ def this_version() -> str:
 
 def execute(task: Task) -> str:
     """Simulate, and return the line of the journal: figures, or the error. Anything a run raises is its error."""
-    began = perf_counter()
+    began = process_time()
     try:
         if task.head["simalloc"] != this_version():
             raise ScenarioError(f"this worker has simalloc {this_version()}, the sweep {task.head['simalloc']}")
         result = run_replication(Scenario.model_validate(task.data), task.label, task.head["replication"])
     except Exception as error:
-        return failed(task, told(error), perf_counter() - began)
-    seconds = perf_counter() - began
+        return failed(task, told(error), process_time() - began)
+    seconds = process_time() - began
     return json.dumps({**task.head, "seconds": round(seconds, 6), **_plain(result, task.head["replication"])})
 
 

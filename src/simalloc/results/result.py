@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from importlib import import_module
 from io import StringIO
 from pathlib import Path
@@ -46,7 +46,7 @@ class Result:
 
     def to_json(self) -> str:
         """Return the run as JSON, a row a line: the same bytes for the same scenario and seed."""
-        parts = [f"{json.dumps(key)}: {_json_of(value)}" for key, value in asdict(self).items()]
+        parts = [f"{json.dumps(key)}: {_json_of(value)}" for key, value in vars(self).items()]
         return "{\n " + ",\n ".join(parts) + "\n}\n"
 
     @classmethod
@@ -111,10 +111,13 @@ def _figures() -> dict[str, Any]:
     return kinds
 
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def _json_of(value: Any) -> str:
     if isinstance(value, list) and value:
-        return "[\n  " + ",\n  ".join(json.dumps(row, ensure_ascii=False) for row in value) + "\n ]"
-    return json.dumps(value, ensure_ascii=False)
+        return "[\n  " + ",\n  ".join(map(_encode, value)) + "\n ]"
+    return _encode(value)
 
 
 def load_result(folder: Path) -> Result:
