@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from socket import create_connection
 from typing import Any
+from urllib.parse import urlsplit
 
 from simalloc.experiments.runs import SweepFailed, Take, Task, execute, failed
 from simalloc.scenario import ScenarioError
@@ -24,12 +26,12 @@ class Cluster:
             import distributed  # noqa: PLC0415 - an extra, and a second to load
         except ImportError:
             raise ScenarioError("--cluster: needs dask.distributed; pip install 'simalloc[cluster]'") from None
+        _check_address(address)
+        self._dask: Any = distributed
         try:
-            self._dask: Any = distributed
             self._client = self._dask.Client(address, timeout=TIMEOUT, set_as_default=False)
         except (OSError, ValueError, TypeError) as error:
-            why = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise ScenarioError(f"--cluster {address}: no scheduler there: {why}") from None
+            raise ScenarioError(f"--cluster {address}: no scheduler there: {_first_line(error)}") from None
 
     def outcomes(self, take: Take) -> Iterator[tuple[Task, str]]:
         """Do all runs that `take` gives. Raises SweepFailed if the cluster goes away."""
@@ -59,6 +61,20 @@ class Cluster:
 
     def __exit__(self, *_: object) -> None:
         self._client.close()
+
+
+def _check_address(address: str) -> None:
+    """Knock, because Dask itself would try again and again. Raises ScenarioError."""
+    try:
+        parts = urlsplit(address)
+        if not parts.hostname or not parts.port:
+            raise ValueError(address)
+    except ValueError:
+        raise ScenarioError(f"--cluster {address}: write it as tcp://host:port") from None
+    try:
+        create_connection((parts.hostname, parts.port), TIMEOUT).close()
+    except OSError as error:
+        raise ScenarioError(f"--cluster {address}: no scheduler there: {error.strerror or error}") from None
 
 
 def _first_line(error: BaseException) -> str:

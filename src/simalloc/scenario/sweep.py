@@ -101,9 +101,7 @@ def _check_different(points: Sequence[Point], where: Sequence[Path]) -> None:
     for point, place in zip(points, where, strict=True):
         values = json.dumps([point.settings[key] for key in points[0].settings], sort_keys=True, default=str)
         if values in seen:
-            raise Problem(
-                place, f"{', '.join(map(plain, point.settings.values()))} is there twice; each point runs once"
-            )
+            raise Problem(place, f"{', '.join(str(plain(v)) for v in point.settings.values())} is there twice")
         seen.add(values)
 
 
@@ -146,5 +144,7 @@ def _with(node: Any, parts: list[str], value: Any, key: str) -> Any:
     if node is not None and not isinstance(node, Mapping):
         raise Problem((key,), f"there are no keys below {plain(node)}, where {part} would be")
     inner = dict(node or {})
+    if below and below[0].isdecimal() and part not in inner:
+        raise Problem((key,), f"{part} has no entries")
     inner[part] = _with(inner.get(part), below, value, key) if below else value
     return inner
