@@ -36,7 +36,7 @@ class Cluster:
     def outcomes(self, take: Take) -> Iterator[tuple[Task, str]]:
         """Do all runs that `take` gives. Raises SweepFailed if the cluster goes away."""
         tasks: dict[str, Task] = {}
-        finished = self._dask.as_completed(self._submitted(take, tasks), raise_errors=False)
+        finished = self._dask.as_completed(self._submitted(take, tasks), loop=self._client.loop, raise_errors=False)
         for future in finished:
             task = tasks.pop(future.key)
             if future.status == "cancelled":
