@@ -58,7 +58,7 @@ def test_each_row_says_all_that_it_comes_from(scenario: Scenario) -> None:
 
 def test_what_is_done_is_not_done_again(tmp_path: Path, scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
     first = run_sweep(scenario, out=tmp_path)
-    monkeypatch.setattr(module, "InProcess", None)
+    monkeypatch.setattr(simalloc.experiments.runs, "run_replication", None)
     again = run_sweep(scenario, out=tmp_path)
     assert (first.reused, again.reused, again.table == first.table) == (0, RUNS, True)
 

@@ -26,6 +26,7 @@ class Journal:
         self.path = folder / "runs.jsonl"
         self.records: dict[Key, Record] = {}
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
         except OSError as error:
             raise ScenarioError(f"{self.path}: cannot be written: {error.strerror}") from None

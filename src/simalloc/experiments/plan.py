@@ -39,11 +39,6 @@ class Plan:
         """How many are done, and did not fail."""
         return sum(1 for key in self.keys() if self._is_done(key))
 
-    @property
-    def waits(self) -> bool:
-        """Whether there is a run to do."""
-        return bool(self._todo)
-
     def keys(self) -> list[Key]:
         """Return what each run is known by, in the order of the scenario."""
         return [(self.configs[index], each) for index, number in enumerate(self.wanted) for each in range(number)]

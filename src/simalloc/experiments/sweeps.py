@@ -16,6 +16,7 @@ from simalloc.experiments.plan import Plan
 from simalloc.experiments.progress import progress_bar
 from simalloc.experiments.runs import Executor, Record, Row, SweepFailed
 from simalloc.experiments.table import csv_of, table_of
+from simalloc.replication import first_round
 from simalloc.results import Result, write_whole
 from simalloc.scenario import Scenario, ScenarioError, build, find, load
 
@@ -93,28 +94,44 @@ def run_sweep(
     On Ctrl-C it stops and returns what had finished. Raises SweepFailed if it cannot go on, and ScenarioError.
     """
     if out is None:
-        plan = Plan(scenario, {})
-        stopped = _work(plan, None, jobs, cluster)
+        with _executor(scenario, jobs, cluster) as workers:
+            plan = Plan(scenario, {})
+            stopped = _work(plan, None, workers)
         return _swept(plan, folder, stopped=stopped)
     with Journal(out, scenario.name) as journal:
-        plan = Plan(scenario, journal.records)
+        with _executor(scenario, jobs, cluster) as workers:  # first: they start up while the plan is made
+            plan = Plan(scenario, journal.records)
+            try:
+                stopped = _work(plan, journal, workers)
+            except SweepFailed as error:
+                raise _with_kept(error, plan, journal) from None
+        swept = _swept(plan, folder, stopped=stopped)
         try:
-            stopped = _work(plan, journal, jobs, cluster)
-            swept = _swept(plan, folder, stopped=stopped)
             swept.files = [journal.path, *_save(swept, out)]
         except SweepFailed as error:
-            kept = f"{plan.finished} of {plan.total} runs are kept in {journal.path}"
-            raise SweepFailed(f"{error}; {kept}, the same command does the rest") from None
+            raise _with_kept(error, plan, journal) from None
     return swept
 
 
-def _work(plan: Plan, journal: Journal | None, jobs: int | None, cluster: str | None) -> bool:
+def _with_kept(error: SweepFailed, plan: Plan, journal: Journal) -> SweepFailed:
+    kept = f"{plan.finished} of {plan.total} runs are kept in {journal.path}"
+    return SweepFailed(f"{error}; {kept}, the same command does the rest")
+
+
+def _executor(scenario: Scenario, jobs: int | None, cluster: str | None) -> Executor:
+    if cluster is not None:
+        return Cluster(cluster)
+    if jobs is None:
+        return InProcess()
+    runs = sum(first_round(scenario, case) for case in scenario.cases)
+    return Processes(min(jobs or os.cpu_count() or 1, runs))
+
+
+def _work(plan: Plan, journal: Journal | None, workers: Executor) -> bool:
     """Do all runs of the plan; return whether the user stopped it."""
-    if not plan.waits:
-        return False
     finished, failures = plan.reused, 0
     try:
-        with progress_bar(plan.scenario.name) as tell, _executor(jobs, cluster, plan.total) as workers:
+        with progress_bar(plan.scenario.name) as tell:
             tell(plan.total, finished, failures)
             for _, line in workers.outcomes(plan.take):
                 if journal:
@@ -127,14 +144,6 @@ def _work(plan: Plan, journal: Journal | None, jobs: int | None, cluster: str | 
     except KeyboardInterrupt:
         return True
     return False
-
-
-def _executor(jobs: int | None, cluster: str | None, runs: int) -> Executor:
-    if cluster is not None:
-        return Cluster(cluster)
-    if jobs is None:
-        return InProcess()
-    return Processes(min(jobs or os.cpu_count() or 1, runs))
 
 
 def _swept(plan: Plan, folder: Path | None, *, stopped: bool) -> Swept:
