@@ -75,7 +75,7 @@ def test_a_machine_has_only_so_many_cpus() -> None:
 
 
 def test_too_many_cpus_in_a_sweep_are_told_there() -> None:
-    with pytest.raises(ScenarioError, match=r"^sweep.machine.cpus: ice-lake-5320 has 52 CPUs, 53"):
+    with pytest.raises(ScenarioError, match=r"^sweep.machine.cpus\[1\]: ice-lake-5320 has 52 CPUs, 53"):
         build(small(sweep={"machine.cpus": [1, 53]}))
 
 

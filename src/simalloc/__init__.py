@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from simalloc.experiments import sweep
     from simalloc.results import Result, load_result
     from simalloc.scenario import Scenario, ScenarioError, build
     from simalloc.scenario.load import load
@@ -27,9 +28,10 @@ _HOME = {
     "load": "simalloc.scenario",
     "load_result": "simalloc.results",
     "run": "simalloc.simulation",
+    "sweep": "simalloc.experiments",
 }
 
-__all__ = ["Result", "Scenario", "ScenarioError", "Window", "build", "load", "load_result", "run"]
+__all__ = ["Result", "Scenario", "ScenarioError", "Window", "build", "load", "load_result", "run", "sweep"]
 
 
 def __getattr__(name: str) -> Any:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from simalloc.experiments import Swept
     from simalloc.results import Result
     from simalloc.scenario import Scenario
     from simalloc.simulation import Window
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-EXIT_RULE_BROKEN = 1
+EXIT_FAILED = 1
 EXIT_WRONG_INPUT = 2
 EXIT_STOPPED = 130
 
@@ -138,6 +139,42 @@ def run(
         _print_result(scenario.about, result)
     if out is not None:
         _save(result, out, sys.stdout.write if format_ is Format.TABLE else sys.stderr.write)
+
+
+@app.command()
+def sweep(
+    file: ScenarioFile,
+    out: Annotated[Path, typer.Option(help="folder for its runs; those that are there are not done again")],
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=A,B,C", help="values of a key, beside those the scenario sweeps or instead of its own"
+        ),
+    ] = None,
+    set_: Overrides = None,
+    seed: Seed = None,
+    replications: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="runs of each case, over the scenario's")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=0, help="processes; 0 = one a core. Results do not depend on it")] = 0,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler to do it, such as tcp://10.0.0.1:8786")
+    ] = None,
+) -> None:
+    """Run a scenario at every point, on all cores; stopped or killed, the same command goes on where it was."""
+    from simalloc.experiments import run_sweep  # noqa: PLC0415
+    from simalloc.scenario import find, load  # noqa: PLC0415
+
+    fixed = [] if replications is None else [f"replications={replications}"]
+    scenario = load(file, [*(set_ or ()), *fixed], seed, grid=grid or ())
+    _make_folder(out)
+    swept = run_sweep(scenario, out=out, jobs=jobs, cluster=cluster, folder=find(file).resolve().parent)
+    _print_result(scenario.about, swept.result)
+    _print_swept(swept, out)
+    if swept.stopped:
+        raise typer.Exit(EXIT_STOPPED)
+    if swept.failures:
+        raise typer.Exit(EXIT_FAILED)
 
 
 @app.command()
@@ -291,9 +328,12 @@ def _exit_code(error: Exception) -> int | None:
         return EXIT_STOPPED
     if isinstance(error, ScenarioError):
         return EXIT_WRONG_INPUT
-    if isinstance(error, RuleBroken | Stuck):
-        return EXIT_RULE_BROKEN
-    return None
+    failures: list[type[Exception]] = [RuleBroken, Stuck]
+    if "simalloc.experiments" in sys.modules:
+        from simalloc.experiments import SweepFailed  # noqa: PLC0415
+
+        failures.append(SweepFailed)
+    return EXIT_FAILED if isinstance(error, tuple(failures)) else None
 
 
 def _progress(text: str) -> None:
@@ -342,6 +382,16 @@ def _print_result(about: str, result: Result) -> None:
         typer.echo("\n" + "\n".join(errors))
     for source in result.sources if any("published" in row for row in result.rows) else ():
         typer.echo(f"published: {source}")
+
+
+def _print_swept(swept: Swept, out: Path) -> None:
+    """Print how far a sweep came, to stderr what failed, and where it is."""
+    typer.echo(f"\n{swept.finished} of {swept.total} runs done, {swept.reused} of them before")
+    for failure in swept.failures:
+        typer.echo(f"failed: {failure}", err=True)
+    if swept.stopped:
+        typer.echo("stopped; the same command does the rest", err=True)
+    typer.echo("".join(f"saved {file}\n" for file in swept.files) + f"figures: simalloc plot {out}")
 
 
 def _window(start: str | None, length: str | None) -> Window | None:

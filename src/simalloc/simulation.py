@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from functools import partial
-from importlib.metadata import version
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import Pool
 from pathlib import Path
-from statistics import fmean
-
-import numpy as np
 
 from simalloc.allocators import Allocator, KernelSteps
+from simalloc.assembly import Assembly, CaseResult
 from simalloc.hardware.times import cycles_of
 from simalloc.machine import Activity, Cpu, Instrument, Machine, Program
 from simalloc.measure import Latency, LockStat, PageChecker, Sections, Timeline, ledger
@@ -22,16 +18,13 @@ from simalloc.memory import MigrateType, Zone, pages_of
 from simalloc.memory.buddy import TOP_PAGES
 from simalloc.memory.initial import fragment, warm
 from simalloc.memory.zone import FIRST_FRAME
-from simalloc.prices import prices
-from simalloc.results import Published, PublishedError, Result, Row, read_published
-from simalloc.scenario import Case, InterruptSpec, ReplicationsSpec, Scenario, ScenarioError
+from simalloc.replication import first_round, next_round, seed_of
+from simalloc.results import Result
+from simalloc.scenario import Case, InterruptSpec, Scenario, ScenarioError
 from simalloc.workloads import WORKLOADS, Measured, Workload, WorkloadSpec
 from simalloc.workloads.arrivals import arrivals, stream
-from simalloc.workloads.windows import half_interval
 
 Progress = Callable[[str], None]
-
-AUTO_REPLICATIONS = 5
 
 
 @dataclass
@@ -47,19 +40,6 @@ class Model:
     def zone(self) -> Zone:
         """The first zone."""
         return self.zones[0]
-
-
-@dataclass
-class CaseResult:
-    """What one case of a scenario gave, as plain data that crosses process borders."""
-
-    label: str
-    parameters: Row
-    measured: list[Measured]
-    ledger: list[Row]
-    locks: list[Row]
-    latency: list[Row]
-    timeline: list[Row] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +151,7 @@ def run_workload(scenario: Scenario, model: Model, spec: WorkloadSpec, sections:
 
 
 def run_case(scenario: Scenario, index: int, window: Window | None = None) -> CaseResult:
-    """Simulate case number `index` of the scenario, and record the `window`."""
+    """Simulate case number `index` of a scenario without a sweep, and record the `window`."""
     case = scenario.cases[index]
     lock_stat, latency, checker = LockStat(), Latency(), PageChecker()
     watched: list[Instrument] = [lock_stat, checker] if scenario.check else [lock_stat]
@@ -188,7 +168,6 @@ def run_case(scenario: Scenario, index: int, window: Window | None = None) -> Ca
             checker.check_none_lost(zone, pages, cut_short=case.workload.duration_ms() is not None)
     return CaseResult(
         case.label,
-        dict(case.parameters),
         workload.measured() + _beside(scenario, case),
         [asdict(row) for row in ledger(model.machine)],
         [entry.row() for entry in lock_stat.classes.values()],
@@ -231,73 +210,48 @@ def run(
     says what to record as timelines, in each case's first replication.
     Raises ScenarioError for a table that cannot be read, and Stopped, with what has finished, on Ctrl-C.
     """
-    published = _published(scenario, folder)
+    assembly = Assembly(scenario, folder)
     if record:
         for case in scenario.cases:
             record.cycles(case)
-    result = _empty_result(scenario, published)
-    first: dict[tuple[object, ...], list[CaseResult]] = {}
-    origin: dict[str, list[CaseResult]] = {}
     try:
         with _Workers(jobs) as workers:
             for index, runs in _replicated(scenario, workers, record):
-                case = scenario.cases[index]
-                baseline = first.setdefault(tuple(case.parameters.items()), runs)
-                _add_change(case, runs, origin.setdefault(case.label, runs))
-                _add(result, case, runs, baseline, published)
+                assembly.add(index, runs)
                 if progress:
-                    progress(case.name())
+                    progress(scenario.cases[index].name())
     except KeyboardInterrupt:
-        raise Stopped(result) from None
-    return result
+        raise Stopped(assembly.result) from None
+    return assembly.result
 
 
 def _replicated(scenario: Scenario, workers: _Workers, record: Window | None) -> Iterator[tuple[int, list[CaseResult]]]:
-    """Give each case's number with its replications, in order.
-
-    How many there are hangs on the figures alone: with an interval to reach, rounds as large as the first follow until
-    it is reached.
-    """
-    wanted = [_wanted(scenario, case) for case in scenario.cases]
-    tasks = [(index, replication) for index, (number, _) in enumerate(wanted) for replication in range(number)]
-    found = workers.imap(partial(_run_replication, scenario, record), tasks)
-    for index, (number, until) in enumerate(wanted):
+    """Give each case's number with its replications, in order; processes never decide how many there are."""
+    wanted = [first_round(scenario, case) for case in scenario.cases]
+    first = [_task(scenario, index, each, record) for index, number in enumerate(wanted) for each in range(number)]
+    found = workers.imap(_simulate, first)
+    for index, number in enumerate(wanted):
         runs = [next(found) for _ in range(number)]
-        while until and len(runs) < until.at_most and not _known(scenario.cases[index], runs, until.within):
-            more = range(len(runs), min(len(runs) + number, until.at_most))
-            runs += workers.imap(partial(_run_replication, scenario, record), [(index, each) for each in more])
+        while more := next_round(scenario, scenario.cases[index], runs):
+            runs += workers.imap(_simulate, [_task(scenario, index, each, record) for each in more])
         yield index, runs
 
 
-def _wanted(scenario: Scenario, case: Case) -> tuple[int, ReplicationsSpec | None]:
-    asked = scenario.replications
-    if isinstance(asked, ReplicationsSpec):
-        return asked.at_least, asked
-    if asked == "auto":
-        return (1 if case.interval_is_the_workloads() else AUTO_REPLICATIONS), None
-    return asked, None
+Task = tuple[Scenario, int, int, Window | None]
 
 
-def _known(case: Case, runs: Sequence[CaseResult], within: float) -> bool:
-    """Whether the 95 % interval of each of the workload's main figures is within so many % of it."""
-    names = case.workload.main_figures()
-    for place, figure in enumerate(runs[0].measured):
-        values = [each.measured[place].value for each in runs]
-        if figure.metric in names and 100 * half_interval(values) > within * abs(fmean(values)):
-            return False
-    return True
+def _task(scenario: Scenario, index: int, replication: int, record: Window | None) -> Task:
+    point, label = divmod(index, scenario.labels)
+    return scenario.at(scenario.points[point]), label, replication, None if replication else record
 
 
-def _run_replication(scenario: Scenario, record: Window | None, task: tuple[int, int]) -> CaseResult:
-    """Simulate a case with the random numbers of one replication; those of the first are the scenario's own.
+def _simulate(task: Task) -> CaseResult:
+    return run_replication(*task)
 
-    Only the first is recorded.
-    """
-    index, replication = task
-    if replication:
-        seed = int(np.random.SeedSequence(scenario.seed, spawn_key=(replication,)).generate_state(1)[0])
-        scenario = scenario.model_copy(update={"seed": seed})
-    return run_case(scenario, index, None if replication else record)
+
+def run_replication(scenario: Scenario, label: int, replication: int, record: Window | None = None) -> CaseResult:
+    """Simulate label number `label` of a scenario without a sweep, with the random numbers of one replication."""
+    return run_case(scenario.model_copy(update={"seed": seed_of(scenario.seed, replication)}), label, record)
 
 
 class _Workers:
@@ -306,9 +260,7 @@ class _Workers:
     def __init__(self, jobs: int) -> None:
         self._pool = Pool(jobs, _leave_interrupts_to_the_parent) if jobs > 1 else None
 
-    def imap(
-        self, task: Callable[[tuple[int, int]], CaseResult], over: Sequence[tuple[int, int]]
-    ) -> Iterator[CaseResult]:
+    def imap(self, task: Callable[[Task], CaseResult], over: Sequence[Task]) -> Iterator[CaseResult]:
         """Run the task over each of `over`, and give results in order as they come."""
         if self._pool is None or len(over) < 2:
             return map(task, over)
@@ -325,104 +277,3 @@ class _Workers:
 
 def _leave_interrupts_to_the_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _published(scenario: Scenario, folder: Path | None) -> Published | None:
-    if scenario.published is None:
-        return None
-    try:
-        return read_published(scenario.published, folder)
-    except PublishedError as error:
-        raise ScenarioError(f"published: {error}") from None
-
-
-def _empty_result(scenario: Scenario, published: Published | None) -> Result:
-    costs = scenario.machine.cost_model()
-    return Result(
-        scenario=scenario.name,
-        seed=scenario.seed,
-        simalloc=version("simalloc"),
-        config=scenario.digest(),
-        clock={"preset": costs.name, "unit": costs.unit, "ghz": costs.clock_ghz},
-        cases=[
-            {
-                "label": case.label,
-                "allocator": case.version.name,
-                "models": case.version.models,
-                "batch": case.sizes.batch,
-                "high": case.sizes.high,
-            }
-            for case in {case.label: case for case in reversed(scenario.cases)}.values()
-        ][::-1],
-        swept=[key.split(".")[-1] for key in scenario.sweep],
-        planned=len(scenario.cases),
-        sources=list(published.sources) if published else [],
-        definition=scenario.definition(),
-        prices=prices(scenario),
-    )
-
-
-def _add(
-    result: Result,
-    case: Case,
-    runs: Sequence[CaseResult],
-    baseline: Sequence[CaseResult],
-    published: Published | None,
-) -> None:
-    """Add a case's figures: means over its replications, with intervals; and its difference from the first label's.
-
-    Ledger, lock statistics and latencies are the first replication's.
-    """
-    found, allocator = runs[0], case.version.name
-    swept = dict(case.parameters)
-    pairs = {_key(figure): place for place, figure in enumerate(baseline[0].measured)}
-    for place, figure in enumerate(found.measured):
-        values = [each.measured[place].value for each in runs]
-        parameters = swept | dict(figure.parameters)
-        row = {
-            "label": found.label,
-            "allocator": allocator,
-            **parameters,
-            "metric": figure.metric,
-            "value": fmean(values) if len(values) > 1 else figure.value,
-            "unit": figure.unit,
-        }
-        if len(values) > 1:
-            row |= {"ci95": half_interval(values), "replications": len(values)}
-        elif figure.ci95 is not None:
-            row["ci95"] = figure.ci95
-        base = pairs.get(_key(figure))
-        if baseline is not runs and base is not None and len(values) > 1 and len(baseline) > 1:
-            row |= _paired(values, [each.measured[base].value for each in baseline])
-        beside = published.get(found.label, figure.metric, parameters) if published else None
-        if beside is not None:
-            row["published"] = beside
-        result.rows.append(row)
-    head = {"label": found.label, **swept}
-    result.ledger += [head | row for row in found.ledger]
-    result.locks += [{**head, "allocator": allocator, "unit": "cycles", **row} for row in found.locks]
-    result.latency += [{**head, "allocator": allocator, **row} for row in found.latency]
-    result.timeline += [head | row for row in found.timeline]
-
-
-def _add_change(case: Case, runs: Sequence[CaseResult], origin: Sequence[CaseResult]) -> None:
-    """Add to each run the change of the workload's figure against the first point of the sweep, under its numbers."""
-    name = case.workload.change_of()
-    if name is None or not case.parameters:
-        return
-    for run_, first in zip(runs, origin, strict=False):
-        now, then = (next(f.value for f in each.measured if f.metric == name) for each in (run_, first))
-        run_.measured.append(Measured(f"{name}_change", 100 * (now / then - 1) if then else 0.0, "%"))
-
-
-def _key(figure: Measured) -> tuple[object, ...]:
-    return figure.metric, *figure.parameters.items()
-
-
-def _paired(values: Sequence[float], base: Sequence[float]) -> Row:
-    """Return the mean difference from the baseline under the same random numbers, in %, and half its 95 % interval."""
-    pairs = [(value, other) for value, other in zip(values, base, strict=False) if other]
-    if len(pairs) < 2:
-        return {}
-    changes = [100 * (value / other - 1) for value, other in pairs]
-    return {"change": fmean(changes), "change_ci95": half_interval(changes)}

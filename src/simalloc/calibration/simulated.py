@@ -97,14 +97,19 @@ def _selected(row: Row, on: Mapping[str, list[str | int]]) -> bool:
 
 def _only(scenario: Scenario, on: Mapping[str, list[str | int]]) -> Scenario:
     """Return the scenario with the points of its sweep, and the labels, that are fitted on."""
-    sweep = {
-        key: [value for value in values if value in on.get(key.split(".")[-1], values)]
-        for key, values in scenario.sweep.items()
-    }
+    sweep = [
+        point.settings
+        for point in scenario.points
+        if all(value in on.get(scenario.columns[key], [value]) for key, value in point.settings.items())
+    ]
     compare = [case for case in scenario.compare if case.label in on.get("label", [case.label])]
     return Scenario.model_validate(
         scenario.model_dump(exclude_unset=True)
-        | {"sweep": sweep, "compare": [case.model_dump(exclude_unset=True) for case in compare], "latency": False}
+        | {
+            "sweep": sweep if scenario.sweep else {},
+            "compare": [case.model_dump(exclude_unset=True) for case in compare],
+            "latency": False,
+        }
     )
 
 

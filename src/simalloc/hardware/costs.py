@@ -49,6 +49,8 @@ class CostModel:
 
     def with_cycles(self, values: Mapping[str, float]) -> CostModel:
         """Return a copy in which the parameters named have these values."""
+        if not values:
+            return self
         changed = {name: replace(self.parameters[name], cycles=value) for name, value in values.items()}
         return replace(self, parameters={**self.parameters, **changed})
 
@@ -72,6 +74,7 @@ class CostModel:
         return hashlib.sha256(f"{json.dumps(values, sort_keys=True)} {self.shape}".encode()).hexdigest()[:12]
 
 
+@cache
 def presets() -> list[str]:
     """Return the names of the presets there are."""
     folder = files("simalloc.hardware") / "presets"

@@ -88,7 +88,7 @@ class Latency(Instrument):
                 "mean": sum(length * times for length, times in lengths.counts.items()) / lengths.counts.total(),
                 **{name: lengths.quantile(share) for name, share in QUANTILES.items()},
                 "max": longest,
-                "histogram": lengths.histogram(),
+                "histogram": [list(each) for each in lengths.histogram()],
                 "max_waited": waited,
                 "max_held": held,
                 "max_rest": longest - waited - held,

@@ -78,8 +78,8 @@ class LockClass:
             "waiters_at": dict(self.waiters_at.most_common()),
             "holders_at": dict(self.holders_at.most_common()),
             "hold_by_activity": dict(self.hold_by_activity.most_common()),
-            "wait_histogram": self.wait.histogram(),
-            "hold_histogram": self.hold.histogram(),
+            "wait_histogram": [list(each) for each in self.wait.histogram()],
+            "hold_histogram": [list(each) for each in self.hold.histogram()],
         }
 
 

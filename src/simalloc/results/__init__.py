@@ -2,6 +2,7 @@
 
 from simalloc.results.errors import Errors, errors, relative_error
 from simalloc.results.figures import FIGURE_ABOUT
+from simalloc.results.files import write_whole
 from simalloc.results.latency_table import latency_table
 from simalloc.results.metric_table import metric_table
 from simalloc.results.published import Published, PublishedError, read_published
@@ -25,4 +26,5 @@ __all__ = [
     "read_published",
     "relative_error",
     "sweep_table",
+    "write_whole",
 ]

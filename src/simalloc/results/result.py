@@ -12,6 +12,8 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from simalloc.results.files import write_whole
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
@@ -95,7 +97,7 @@ class Result:
         folder.mkdir(parents=True, exist_ok=True)
         files = {folder / "result.json": self.to_json(), folder / "rows.csv": self.to_csv()}
         for file, text in files.items():
-            file.write_text(text, encoding="utf-8")
+            write_whole(file, text)
         rows = folder / TIMELINE
         if not self.timeline:
             rows.unlink(missing_ok=True)
@@ -128,10 +130,13 @@ def _figures() -> dict[str, Any]:
     return kinds
 
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def _json_of(value: Any) -> str:
     if isinstance(value, list) and value:
-        return "[\n  " + ",\n  ".join(json.dumps(row, ensure_ascii=False) for row in value) + "\n ]"
-    return json.dumps(value, ensure_ascii=False)
+        return "[\n  " + ",\n  ".join(map(_encode, value)) + "\n ]"
+    return _encode(value)
 
 
 def load_result(folder: Path) -> Result:

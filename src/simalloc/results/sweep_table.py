@@ -2,33 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from simalloc.results.errors import relative_error
 from simalloc.results.metric_table import TITLES
 from simalloc.results.result import Result, Row
 
 CELL = 27
+COLUMNS = frozenset(
+    ("label", "allocator", "metric", "value", "unit", "ci95", "change", "change_ci95", "replications", "published")
+)
+"""Those of every row; others are parameters."""
 
 
 def sweep_table(result: Result) -> str:
     """Return the metrics that have a title, with intervals, published figures and errors; labels side by side."""
     labels = [case["label"] for case in result.cases]
+    names = [*result.swept, *_varying(result)]
     blocks: dict[str, dict[tuple[object, ...], dict[str, Row]]] = {}
     for row in result.rows:
         if row["metric"] in TITLES:
-            point = tuple(row[name] for name in result.swept)
+            point = tuple(row.get(name, "") for name in names)
             blocks.setdefault(row["metric"], {}).setdefault(point, {})[row["label"]] = row
     order = [metric for metric in TITLES if metric in blocks]
-    return "\n\n".join(_block(result.swept, labels, metric, blocks[metric]) for metric in order)
+    return "\n\n".join(_block(names, labels, metric, blocks[metric]) for metric in order)
 
 
-def _block(swept: list[str], labels: list[str], metric: str, points: dict[tuple[object, ...], dict[str, Row]]) -> str:
+def _varying(result: Result) -> list[str]:
+    """Return the parameters of figures (pagealloc's batch) that differ from row to row."""
+    values: dict[str, set[object]] = {}
+    for row in result.rows:
+        for name in row.keys() - COLUMNS - set(result.swept):
+            values.setdefault(name, set()).add(row[name])
+    return sorted(name for name, found in values.items() if len(found) > 1)
+
+
+def _widths(names: list[str], points: Iterable[tuple[object, ...]]) -> list[int]:
+    """Return how wide a column each parameter needs."""
+    values = [[str(value) for value in column] for column in zip(*points, strict=True)]
+    return [max(9, 2 + len(name), *(2 + len(v) for v in column)) for name, column in zip(names, values, strict=True)]
+
+
+def _block(names: list[str], labels: list[str], metric: str, points: dict[tuple[object, ...], dict[str, Row]]) -> str:
     rows = [row for cells in points.values() for row in cells.values()]
     published = any("published" in row for row in rows)
-    head = "".join(f"{name:>9}" for name in swept)
+    widths = _widths(names, points)
+    head = "".join(f"{name:>{width}}" for name, width in zip(names, widths, strict=True))
     columns = "".join(f"{label:>{CELL}}" + (f"{'published':>11}{'error':>8}" if published else "") for label in labels)
     lines = [f"{TITLES[metric]} ({rows[0]['unit']}, +- 95 %)", head + columns]
     for point, cells in points.items():
-        start = "".join(f"{value!s:>9}" for value in point)
+        start = "".join(f"{value!s:>{width}}" for value, width in zip(point, widths, strict=True))
         lines.append((start + "".join(_cell(cells.get(label), published=published) for label in labels)).rstrip())
     return "\n".join(lines)
 

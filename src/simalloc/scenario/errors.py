@@ -56,6 +56,8 @@ def _written_path(detail: Mapping[str, Any]) -> Path:
     path = tuple(part for part in raw if not _is_union_branch(part))
     if path[:1] == ("workload",) and len(path) > 1 and path[1] in WORKLOADS:
         path = ("workload", *path[2:])
+    if path[:1] == ("sweep",) and path[1:2] in (("grid",), ("points",)):
+        path = ("sweep", *path[2:])
     return (*path, "kind") if detail["type"].startswith("union_tag") else path
 
 

@@ -17,15 +17,17 @@ from simalloc.scenario.library import find
 from simalloc.scenario.model import Scenario, model_at
 
 
-def load(name: str, overrides: Sequence[str] = (), seed: int | None = None) -> Scenario:
+def load(name: str, overrides: Sequence[str] = (), seed: int | None = None, *, grid: Sequence[str] = ()) -> Scenario:
     """Read the scenario `name`, a file or the name of a shipped one, and apply `key=value` overrides.
 
-    Raises ScenarioError, one line per problem.
+    `grid` adds `key=a,b,c` to the keys it sweeps, or replaces their values. Raises ScenarioError, one line per problem.
     """
     file = find(name)
     source = _Source(str(file), _parse(file))
     for override in overrides:
         source.override(override)
+    for axis in grid:
+        source.add_axis(axis)
     if seed is not None:
         source.override(f"seed={seed}", "--seed")
     try:
@@ -111,6 +113,24 @@ class _Source:
             raise ScenarioError(f"{origin}: {dotted(path[:-1])} has {len(parent)} entries, 0 to {len(parent) - 1}")
         parent[last] = value
         self.set_by[path] = origin
+
+    def add_axis(self, text: str) -> None:
+        """Apply `key=a,b,c` to the sweep. Raises ScenarioError."""
+        origin = f"--grid {text}"
+        key, equals, values = text.partition("=")
+        if not equals or not key.strip() or not values.strip():
+            raise ScenarioError(f"{origin}: write it as key=a,b,c, such as machine.cpus=1,2,4")
+        try:
+            rows = YAML(typ="safe", pure=True).load(f"[{values}]")
+        except (YAMLError, ValueError, RecursionError):
+            raise ScenarioError(f"{origin}: {values!r} are not YAML values with commas between") from None
+        sweep = self.data.setdefault("sweep", CommentedMap())
+        if not isinstance(sweep, dict):
+            raise ScenarioError(
+                f"{origin}: the scenario sweeps a list of points; --set 'sweep={{}}' makes room for a grid"
+            )
+        sweep[key] = rows
+        self.set_by["sweep", key] = origin
 
     def located(self, problem: Problem) -> str:
         """Return the problem with where it stands: file:line:column, or the option that set it."""

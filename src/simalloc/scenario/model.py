@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import product
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationError, WithJsonSchema, field_validator, model_validator
@@ -19,6 +18,7 @@ from simalloc.memory.zone import watermarks_v4_10
 from simalloc.results import FIGURE_ABOUT
 from simalloc.scenario.errors import Path, Problem, ScenarioError, dotted, problems_of, suggestion
 from simalloc.scenario.machine import LinesSpec, MachineSpec, ShapeSpec
+from simalloc.scenario.sweep import NOT_A_PARAMETER, Point, Sweep, changed, columns, plain, points_of
 from simalloc.workloads import (
     WORKLOADS,
     AllocBenchSpec,
@@ -159,7 +159,7 @@ class Case:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     def name(self) -> str:
-        """Return the label, and the point of the sweep."""
+        """Return label and parameters, for a person."""
         return ", ".join([self.label, *(f"{name} {value}" for name, value in self.parameters.items())])
 
     def nodes(self) -> dict[int, list[int]]:
@@ -237,9 +237,11 @@ class Scenario(Strict):
     workload: Annotated[AnyWorkload, Field(discriminator="kind")] = Field(
         description="what runs on the CPUs; `simalloc list workloads`"
     )
-    sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(
+    sweep: Sweep = Field(
         default={},
-        description="keys and the values to run each case with, such as machine.cpus: [1, 2, 4]; several make a grid",
+        description="keys and the values to run each case with, such as machine.cpus: [1, 2, 4]; several make a grid; "
+        "`machine.cpus, memory.zone: [[1, 1GiB], [8, 4GiB]]` change together; or a list of points, each sets the same "
+        "keys, such as [{machine.cpus: 1}, {machine.cpus: 64}]",
     )
     replications: Literal["auto"] | Annotated[int, Field(ge=1, le=1000)] | ReplicationsSpec = Field(
         default="auto",
@@ -266,33 +268,54 @@ class Scenario(Strict):
     )
 
     @cached_property
+    def points(self) -> list[Point]:
+        """The points of the sweep, in order; one that sets nothing without a sweep. Raises Problem."""
+        return points_of(self.sweep) if self.sweep else [Point({}, {})]
+
+    @cached_property
+    def columns(self) -> dict[str, str]:
+        """What tables call each key that is swept."""
+        return columns(list(self.points[0].settings), self.workload.row_parameters())
+
+    @property
+    def labels(self) -> int:
+        """How many cases each point has."""
+        return len(self.compare) or 1
+
+    @cached_property
     def cases(self) -> list[Case]:
-        """The runs this scenario asks for. Raises Problem for what only shows when they are put together."""
+        """The runs this scenario asks for, point by point. Raises Problem for what only shows when put together."""
         if not self.sweep:
             return self._cases({})
-        return [case for point in self._points() for case in point]
+        return [case for point in self.points for case in self._cases_at(point)]
 
-    def _points(self) -> Iterator[list[Case]]:
-        """Return the cases of every point of the sweep, the last key's values changing fastest."""
-        names = [key.split(".")[-1] for key in self.sweep]
-        for i, name in enumerate(names):
-            if name in names[:i]:
-                raise Problem(("sweep", list(self.sweep)[i]), f"two swept keys are called {name!r}; rows need one each")
-        for values in product(*self.sweep.values()):
-            data = self.model_dump(exclude={"sweep"}, exclude_unset=True)
-            for key, value in zip(self.sweep, values, strict=True):
-                _set(data, key, value)
-            try:
-                point = Scenario.model_validate(data)
-            except ValidationError as error:
-                first = problems_of(error, model_at)[0]
-                raise Problem(("sweep", _nearest(first.path, self.sweep)), str(first)) from None
-            try:
-                yield point._cases(dict(zip(names, values, strict=True)))
-            except Problem as problem:
-                if dotted(problem.path) in self.sweep:
-                    raise Problem(("sweep", dotted(problem.path)), problem.message) from None
+    def at(self, point: Point) -> Scenario:
+        """Return the scenario of one point, with nothing swept. Raises Problem, at the value that does not validate."""
+        if not point.settings:
+            return self
+        try:
+            return Scenario.model_validate(self.data_at(point))
+        except ValidationError as error:
+            raise _at_value(point, problems_of(error, model_at)[0], always=True) from None
+        except Problem as problem:
+            raise _at_value(point, problem) from None
+
+    def data_at(self, point: Point) -> dict[str, Any]:
+        """Return the scenario of one point as plain data, which crosses process borders. Raises Problem."""
+        return changed(self._unswept, point.settings)
+
+    def _cases_at(self, point: Point) -> list[Case]:
+        parameters = {self.columns[key]: plain(value) for key, value in point.settings.items()}
+        try:
+            return self.at(point)._cases(parameters)
+        except Problem as problem:
+            if problem.path[:1] == ("sweep",):
                 raise
+            raise _at_value(point, problem) from None
+
+    @cached_property
+    def _unswept(self) -> dict[str, Any]:
+        return self.model_dump(exclude={"sweep"}, exclude_unset=True)
 
     def _cases(self, parameters: Mapping[str, Any]) -> list[Case]:
         known = sorted(preset(self.machine.preset).parameters)
@@ -353,6 +376,20 @@ class Scenario(Strict):
         prices = sorted({case.machine.cost_model().digest() for case in self.cases})
         return hashlib.sha256(f"{content} {' '.join(prices)}".encode()).hexdigest()[:16]
 
+    def digests(self) -> list[str]:
+        """Return, for each case of a scenario without a sweep, a hash of all that its figures hang on but the program.
+
+        Other labels, and what is published, are left out, so that adding a label leaves a case's hash as it is.
+        """
+        content = self.model_dump(mode="json", exclude=set(NOT_A_PARAMETER))
+        own = [spec.model_dump(mode="json") for spec in self.compare] or [{}]
+        return [
+            hashlib.sha256(
+                json.dumps([content, spec, case.machine.cost_model().digest()], sort_keys=True).encode()
+            ).hexdigest()[:16]
+            for spec, case in zip(own, self.cases, strict=True)
+        ]
+
 
 Spec = TypeVar("Spec", bound=Strict)
 
@@ -368,21 +405,13 @@ def _over(base: Spec, changes: Mapping[str, Any], path: Path) -> Spec:
         raise Problem((*path, *first.path), first.message) from None
 
 
-def _set(data: dict[str, Any], key: str, value: Any) -> None:
-    """Set a dotted key of a scenario's data."""
-    *parents, last = key.split(".")
-    for part in parents:
-        child = data.setdefault(part, {})
-        if not isinstance(child, dict):
-            raise Problem(("sweep", key), f"{part} has no keys below it")
-        data = child
-    data[last] = value
-
-
-def _nearest(path: Path, keys: Iterable[str]) -> str:
-    """Return the key that a problem at `path` is about, the first of all if none is."""
-    text = dotted(path)
-    return next((key for key in keys if text.startswith(key)), next(iter(keys)))
+def _at_value(point: Point, problem: Problem, *, always: bool = False) -> Problem:
+    """Return the problem at the swept value it is about; where there is none, as it is (or `always` at the first)."""
+    text = dotted(problem.path)
+    about = [key for key in point.settings if text.startswith(key)] or (list(point.settings)[:1] if always else [])
+    message = problem.message if about and text == about[0] else str(problem)
+    others = "" if about and len(point.settings) == 1 else f" (at {point})"
+    return Problem(point.where[about[0]] if about else problem.path, (message if about else problem.message) + others)
 
 
 def _check_fit(path: Path, case: Case) -> None:

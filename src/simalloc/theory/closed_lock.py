@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom
 
 from simalloc.theory.closed import Closed, check
 from simalloc.theory.handover import Handover, durations, none
@@ -83,6 +82,8 @@ def _arrivals(waiting: NDArray[np.int_], spans: Vector, others: int | None = Non
 
     A row for each state, a column for each number after. One customer holds; those that neither hold nor wait think.
     """
+    from scipy.stats import binom  # noqa: PLC0415 - half a second of import that only this needs
+
     others = len(waiting) - 1 if others is None else others
     came = np.arange(others + 1)[None, :] - waiting[:, None]
     return np.asarray(binom.pmf(came, (others - waiting)[:, None], -np.expm1(-spans)[:, None]))

@@ -13,7 +13,6 @@ from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
 
 Vector = NDArray[np.float64]
 
@@ -68,6 +67,8 @@ def _solve(n: Vector, x: Vector, *, pairs: bool) -> tuple[float, float, float]:
 
     N / X is linear in 1 / gamma, alpha / gamma and beta / gamma. That gives the start.
     """
+    from scipy.optimize import least_squares  # noqa: PLC0415 - a quarter of a second of import that only this needs
+
     columns = [np.ones_like(n), n - 1, n * (n - 1)][: 3 if pairs else 2]
     terms = np.column_stack(columns)
     per_customer = x / n

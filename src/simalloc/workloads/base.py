@@ -53,6 +53,10 @@ class WorkloadSpec(Strict, ABC):
         """Return the metrics that replications are to make precise."""
         return ()
 
+    def row_parameters(self) -> tuple[str, ...]:
+        """Return the names of the parameters by which its figures are told apart, columns of tables."""
+        return ()
+
     def change_of(self) -> str | None:
         """Return the metric whose change along a sweep is a figure of its own, `..._change`; None if none is."""
         return None

@@ -86,6 +86,10 @@ class PageAllocSpec(WorkloadSpec):
         """Whether it calls the bulk API."""
         return self.api == "bulk"
 
+    def row_parameters(self) -> tuple[str, ...]:
+        """Return what a row of its figures is for."""
+        return ("order", "batch")
+
     def highest_order(self) -> int:
         """Return the order of its blocks."""
         return self.order

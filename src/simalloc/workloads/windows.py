@@ -5,12 +5,12 @@ from __future__ import annotations
 from math import sqrt
 from statistics import fmean, stdev
 
-from scipy.stats import t as student
-
 
 def half_interval(values: list[float], confidence: float = 0.95) -> float:
     """Return half the confidence interval of the mean of independent values (Student's t); there are two or more."""
-    quantile = float(student.ppf((1 + confidence) / 2, len(values) - 1))
+    from scipy.special import stdtrit  # noqa: PLC0415 - a fifth of a second of import that runs without intervals spare
+
+    quantile = float(stdtrit(len(values) - 1, (1 + confidence) / 2))
     return quantile * stdev(values) / sqrt(len(values))
 
 

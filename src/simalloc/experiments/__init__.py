@@ -1,0 +1,6 @@
+"""Experiments of many runs: sweeps that survive what may come between."""
+
+from simalloc.experiments.runs import SweepFailed
+from simalloc.experiments.sweeps import Swept, run_sweep, sweep
+
+__all__ = ["SweepFailed", "Swept", "run_sweep", "sweep"]

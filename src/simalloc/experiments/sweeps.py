@@ -1,0 +1,170 @@
+"""A sweep: all its runs done, on whatever does them, each recorded as it finishes; then tables of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simalloc.assembly import Assembly
+from simalloc.experiments.cluster import Cluster
+from simalloc.experiments.journal import Journal
+from simalloc.experiments.local import InProcess, Processes
+from simalloc.experiments.plan import Plan
+from simalloc.experiments.progress import progress_bar
+from simalloc.experiments.runs import Executor, Record, Row, SweepFailed
+from simalloc.experiments.table import csv_of, table_of
+from simalloc.replication import first_round
+from simalloc.results import Result, write_whole
+from simalloc.scenario import Scenario, ScenarioError, build, find, load
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+@dataclass
+class Swept:
+    """What a sweep gave: the result as `run` gives it, every run's rows, and how far it came."""
+
+    result: Result
+    table: list[Row]
+    total: int
+    finished: int
+    reused: int
+    failures: list[str]
+    stopped: bool = False
+    files: list[Path] = field(default_factory=list)
+
+
+def sweep(
+    scenario: Scenario | str,
+    over: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]] | None = None,
+    *,
+    replications: int | None = None,
+    jobs: int | None = None,
+    out: str | Path | None = None,
+    cluster: str | None = None,
+) -> DataFrame:
+    """Run a scenario at every point and return a row per figure of every run.
+
+    `over` is a grid such as `{"machine.cpus": [1, 2, 4]}`, added to the scenario's own, or a list of points instead of
+    it. `jobs` are worker processes (0 = one a core, None = run here); `cluster` is the address of a Dask scheduler.
+    With `out`, a folder, finished runs are kept there and not done again. A run that fails has a row with `status`
+    failed and its `error`. Raises ScenarioError for wrong input, SweepFailed if the disk is full or workers are lost.
+    """
+    from pandas import DataFrame  # noqa: PLC0415 - half a second that only its users should pay
+
+    folder = None
+    if isinstance(scenario, str):
+        folder = find(scenario).resolve().parent
+        scenario = load(scenario)
+    if over is not None or replications is not None:
+        scenario = _with(scenario, over, replications)
+    swept = run_sweep(scenario, out=None if out is None else Path(out), jobs=jobs, cluster=cluster, folder=folder)
+    if swept.stopped:
+        raise KeyboardInterrupt
+    return DataFrame(swept.table)
+
+
+def _with(scenario: Scenario, over: Any, replications: int | None) -> Scenario:
+    data = scenario.model_dump(exclude_unset=True)
+    if isinstance(over, Mapping):
+        if isinstance(scenario.sweep, list):
+            raise ScenarioError("over: the scenario sweeps a list of points; give a list of points instead of it")
+        data["sweep"] = {**scenario.sweep, **{key: list(values) for key, values in over.items()}}
+    elif over is not None:
+        data["sweep"] = [dict(point) for point in over]
+    if replications is not None:
+        data["replications"] = replications
+    return build(data)
+
+
+def run_sweep(
+    scenario: Scenario,
+    *,
+    out: Path | None,
+    jobs: int | None = None,
+    cluster: str | None = None,
+    folder: Path | None = None,
+) -> Swept:
+    """Do what `out` does not have yet of a sweep, and write its tables there.
+
+    On Ctrl-C it stops and returns what had finished. Raises SweepFailed if it cannot go on, and ScenarioError.
+    """
+    if out is None:
+        with _executor(scenario, jobs, cluster) as workers:
+            plan = Plan(scenario, {})
+            stopped = _work(plan, None, workers)
+        return _swept(plan, folder, stopped=stopped)
+    with Journal(out, scenario.name) as journal:
+        with _executor(scenario, jobs, cluster) as workers:  # first: they start up while the plan is made
+            plan = Plan(scenario, journal.records)
+            try:
+                stopped = _work(plan, journal, workers)
+            except SweepFailed as error:
+                raise _with_kept(error, plan, journal) from None
+        swept = _swept(plan, folder, stopped=stopped)
+        try:
+            swept.files = [journal.path, *_save(swept, out)]
+        except SweepFailed as error:
+            raise _with_kept(error, plan, journal) from None
+    return swept
+
+
+def _with_kept(error: SweepFailed, plan: Plan, journal: Journal) -> SweepFailed:
+    kept = f"{plan.finished} of {plan.total} runs are kept in {journal.path}"
+    return SweepFailed(f"{error}; {kept}, the same command does the rest")
+
+
+def _executor(scenario: Scenario, jobs: int | None, cluster: str | None) -> Executor:
+    if cluster is not None:
+        return Cluster(cluster)
+    if jobs is None:
+        return InProcess()
+    runs = sum(first_round(scenario, case) for case in scenario.cases)
+    return Processes(min(jobs or os.cpu_count() or 1, runs))
+
+
+def _work(plan: Plan, journal: Journal | None, workers: Executor) -> bool:
+    """Do all runs of the plan; return whether the user stopped it."""
+    finished, failures = plan.reused, 0
+    try:
+        with progress_bar(plan.scenario.name) as tell:
+            tell(plan.total, finished, failures)
+            for _, line in workers.outcomes(plan.take):
+                if journal:
+                    journal.append(line)
+                record = Record.of(line)
+                plan.add(record)
+                finished += 1
+                failures += record.error is not None
+                tell(plan.total, finished, failures)
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def _swept(plan: Plan, folder: Path | None, *, stopped: bool) -> Swept:
+    assembly = Assembly(plan.scenario, folder)
+    failures = []
+    for index, case in enumerate(plan.scenario.cases):
+        runs = plan.results(index)
+        if runs:
+            assembly.add(index, runs)
+        for replication in range(plan.wanted[index]):
+            record = plan.records.get((plan.configs[index], replication))
+            if record and record.error is not None:
+                failures.append(f"{case.name()}, replication {replication}: {record.error}")
+    return Swept(assembly.result, table_of(plan), plan.total, plan.finished, plan.reused, failures, stopped)
+
+
+def _save(swept: Swept, out: Path) -> list[Path]:
+    """Write the tables. Raises SweepFailed if there is no room."""
+    table = out / "table.csv"
+    try:
+        write_whole(table, csv_of(swept.table))
+        return [table, *swept.result.save(out)]
+    except OSError as error:
+        raise SweepFailed(f"{error.filename or table}: cannot be written: {error.strerror}") from None
