@@ -85,6 +85,7 @@ def test_a_good_file_is_read(scenario: Path) -> None:
         ),
         ("[1, 2]", "[1, 2]\n  api: bulk", "s.yaml:8:3: workload.api: v4.10 has no bulk API; use api: single"),
         ("[1, 2]", "[1, 2]\n  dropped: 20", "s.yaml:8:3: workload.dropped: 20 of 15 samples dropped leaves none"),
+        ("[1, 2]", "[1, 2]\n  samples: 2", "workload.dropped: 2 of 2 samples dropped leaves none"),
         ("[1, 2]", "[1, 2]\n  rounds: many", "s.yaml:8:3: workload.rounds: 'many' is wrong: 'auto' or a valid integer"),
         ("name: small", "name: small\nname: small", 's.yaml:2:1: not valid YAML: found duplicate key "name"'),
         ("[1, 2]", "[1, 2", "not valid YAML"),

@@ -41,7 +41,9 @@ class PageAllocSpec(WorkloadSpec):
         default="task", description="where the benchmark runs; the published one ran in a task"
     )
     samples: Annotated[int, Field(ge=1)] = Field(default=15, description="outer repetitions")
-    dropped: Annotated[int, Field(ge=0)] = Field(default=2, description="samples not reported, at the start")
+    dropped: Annotated[int, Field(ge=0)] = Field(
+        default=2, validate_default=True, description="samples not reported, at the start"
+    )
     neighbour: bool = Field(
         default=True,
         description="between rounds another user of the CPU takes a page, or gives one back, so that rounds that "
