@@ -37,7 +37,7 @@ def _costs() -> dict[int, float]:
     ledger = _run(186, BATCHES, samples=3, dropped=1, rounds=2).ledger
     costs = {}
     for batch in BATCHES:
-        rows = [row for row in ledger if row["batch"] == batch]
+        rows = [row for row in ledger if row["allocator.batch"] == batch]
         pages = sum(row["count"] for row in rows if row["step"] == "alloc_call")
         costs[batch] = sum(row["cycles"] for row in rows) / pages
     return costs
