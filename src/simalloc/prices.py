@@ -20,10 +20,13 @@ def prices(scenario: Scenario) -> list[Row]:
     the preset has.
     """
     cases = scenario.cases
-    payers: dict[tuple[tuple[str, object], ...], list[Case]] = {}
+    alike: dict[tuple[object, ...], list[Case]] = {}
     for case in cases:
-        for row in _paid(case):
-            payers.setdefault(tuple(row.items()), []).append(case)
+        alike.setdefault((case.machine.preset, *case.machine.costs.items()), []).append(case)
+    payers: dict[tuple[tuple[str, object], ...], list[Case]] = {}
+    for these in alike.values():
+        for row in _paid(these[0]):
+            payers.setdefault(tuple(row.items()), []).extend(these)
     points = Counter(case.label for case in cases)
     return [
         dict(row) | ({} if len(these) == len(cases) else {"labels": _labels(these, points)})
