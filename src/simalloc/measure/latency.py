@@ -55,6 +55,7 @@ class Latency(Instrument):
 
     def __init__(self) -> None:
         self.lengths: dict[tuple[str, str, str], Lengths] = {}
+        self._counted_in: dict[tuple[str, int, str], list[Lengths]] = {}
 
     def irqs_window(self, cpu: Cpu, start: int, end: int, waited: int, held: int, times: int) -> None:
         """Count a window in which interrupts were off."""
@@ -69,12 +70,13 @@ class Latency(Instrument):
         self._add("irq_latency", cpu, name, latency, 1, 0, 0)
 
     def _add(self, kind: str, cpu: Cpu, site: str, length: int, times: int, waited: int, held: int) -> None:
-        number = str(cpu.index)
-        for key in ((kind, ALL, ALL), (kind, ALL, site), (kind, number, ALL), (kind, number, site)):
-            found = self.lengths.get(key)
-            if found is None:
-                found = self.lengths[key] = Lengths()
-            found.add(length, times, waited, held, site, cpu.index)
+        index = cpu.index
+        found = self._counted_in.get((kind, index, site))
+        if found is None:
+            keys = [(kind, number, where) for number in (ALL, str(index)) for where in (ALL, site)]
+            found = self._counted_in[kind, index, site] = [self.lengths.setdefault(key, Lengths()) for key in keys]
+        for each in found:
+            each.add(length, times, waited, held, site, index)
 
     def rows(self) -> Iterable[dict[str, object]]:
         """Return a flat row per kind, CPU (`all` or a number) and site (`all` or a name)."""

@@ -93,7 +93,9 @@ class LockStat(Instrument):
 
     def lock_acquired(self, cpu: Cpu, lock: SpinLock, waited: int, contended: bool) -> None:
         """Count an acquisition, and its wait if it had to."""
-        entry = self.classes.setdefault(lock.name, LockClass(lock.name))
+        entry = self.classes.get(lock.name)
+        if entry is None:
+            entry = self.classes[lock.name] = LockClass(lock.name)
         bounced = lock.last_holder is not None and lock.last_holder is not cpu
         entry.acquisitions += 1
         entry.acq_bounces += bounced
