@@ -69,7 +69,8 @@ class Kind(StrEnum):
 
 ScenarioFile = Annotated[str, typer.Argument(metavar="FILE", help="scenario file, or the name of a shipped one")]
 Overrides = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a key, such as allocator.high=1000")
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="change a key, such as allocator.high=1000; repeatable"),
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="where a run was saved")]
 Seed = Annotated[int | None, typer.Option(help="seed of everything random, over the scenario's")]
@@ -95,7 +96,7 @@ def run(
     file: ScenarioFile,
     set_: Overrides = None,
     seed: Seed = None,
-    out: Annotated[Path | None, typer.Option(help="folder for results and figures [results/NAME]")] = None,
+    out: Annotated[Path | None, typer.Option(help="folder for results and figures; without it, results/NAME")] = None,
     format_: Annotated[Format, typer.Option("--format", help="what to print")] = Format.TABLE,
     jobs: Annotated[int, typer.Option(min=0, help="processes; 0 = one a core. Results do not depend on it")] = 0,
     explain_irqsoff: Annotated[
@@ -105,7 +106,7 @@ def run(
         ),
     ] = None,
     trace_from: Annotated[
-        str | None, typer.Option(metavar="TIME", help="record timelines from here, such as 1ms [0, if --trace-for]")
+        str | None, typer.Option(metavar="TIME", help="record timelines from here, such as 1ms, not from the start")
     ] = None,
     trace_for: Annotated[
         str | None, typer.Option(metavar="TIME", help="record timelines for so long, such as 30us or 5000cycles")
@@ -163,9 +164,7 @@ def sweep(
     out: Annotated[Path, typer.Option(help="folder for its runs; those that are there are not done again")],
     grid: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="KEY=A,B,C", help="values of a key, beside those the scenario sweeps or instead of its own"
-        ),
+        typer.Option(metavar="KEY=A,B,C", help="values of a key, beside those swept or instead of its own; repeatable"),
     ] = None,
     set_: Overrides = None,
     seed: Seed = None,
@@ -266,7 +265,7 @@ def plot(
     folder: RunFolder,
     kind: Annotated[
         list[str] | None,
-        typer.Option(help="figure to draw, such as cycles; again for another [all that the scenario asks for]"),
+        typer.Option(help="figure to draw, such as cycles; repeatable; without it, those the scenario asks for"),
     ] = None,
     format_: Annotated[FigureFormat, typer.Option("--format", help="what to write")] = FigureFormat.BOTH,
 ) -> None:
@@ -287,7 +286,7 @@ def plot(
 @app.command()
 def report(
     folder: RunFolder,
-    out: Annotated[Path | None, typer.Option(help="file to write [DIR/report.html]")] = None,
+    out: Annotated[Path | None, typer.Option(help="file to write; without it, DIR/report.html")] = None,
 ) -> None:
     """Write one HTML file about a saved run: figures, tables, timeline, scenario, prices. It needs no network."""
     from simalloc.plots import NoSuchFigure  # noqa: PLC0415
