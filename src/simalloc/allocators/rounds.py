@@ -70,7 +70,8 @@ class Rounds:
 
     def _may_count(self, cpu: Cpu) -> bool:
         hooks = self._allocator.hooks
-        return cpu.room() > 0 and not hooks.page_allocated and not hooks.page_freed
+        watched = hooks.page_allocated or hooks.page_freed
+        return cpu.room() > 0 and not watched and not cpu.interrupts.forbid_strides()
 
     def _measure(
         self, cpu: Cpu, period: int, uses: int, wanted: int, body: Callable[[], Program[T]]

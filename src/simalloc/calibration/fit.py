@@ -12,7 +12,7 @@ from scipy.optimize import lsq_linear
 
 from simalloc.calibration.design import FLOOR_BIAS, Design, Point, design
 from simalloc.scenario import Scenario, ScenarioError
-from simalloc.scenario.model import PredictionSpec
+from simalloc.scenario.parts import PredictionSpec
 
 Vector = NDArray[np.float64]
 

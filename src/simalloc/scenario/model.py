@@ -5,223 +5,34 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, ValidationError, WithJsonSchema, field_validator, model_validator
+from pydantic import Field, ValidationError
 
-from simalloc.allocators import VERSIONS, Version
+from simalloc.allocators import VERSIONS
 from simalloc.hardware import preset
-from simalloc.memory import SMALLEST_ZONE, PcpSizes, pages_of, size_of
-from simalloc.memory.zone import watermarks_v4_10
-from simalloc.results import FIGURE_ABOUT
+from simalloc.memory import PcpSizes, pages_of
+from simalloc.scenario.case import Case, check_fit
 from simalloc.scenario.errors import Path, Problem, ScenarioError, dotted, problems_of, suggestion
 from simalloc.scenario.machine import LinesSpec, MachineSpec, ShapeSpec
+from simalloc.scenario.parts import (
+    AllocatorSpec,
+    AnyWorkload,
+    CalibrationSpec,
+    CaseSpec,
+    FigureName,
+    InterruptSpec,
+    MemorySpec,
+    PredictionSpec,
+    ReplicationsSpec,
+    StageSpec,
+)
 from simalloc.scenario.sweep import NOT_A_PARAMETER, Point, Sweep, changed, columns, plain, points_of
 from simalloc.workloads import (
     WORKLOADS,
-    AllocBenchSpec,
-    LockLoopSpec,
-    MixedSpec,
-    NicRxSpec,
-    PageAllocSpec,
-    PageFaultSpec,
-    ProducerConsumerSpec,
     Strict,
-    WorkloadSpec,
 )
-from simalloc.workloads.arrivals import BurstUs, Pattern, check_bursts
-
-
-def _figure_exists(name: str) -> str:
-    if name not in FIGURE_ABOUT:
-        raise ValueError(f"there is no figure {name!r}; {suggestion(name, list(FIGURE_ABOUT))}")
-    return name
-
-
-FigureName = Annotated[
-    str, AfterValidator(_figure_exists), WithJsonSchema({"type": "string", "enum": list(FIGURE_ABOUT)})
-]
-
-
-class MemorySpec(Strict):
-    """The zones, one or several on each NUMA node in use, and the state they start in."""
-
-    zone: str = Field(default="4GiB", description="size of the zone, such as 4GiB, 512MiB or 20000 pages")
-    zones_per_node: Annotated[int, Field(ge=1, le=16)] = Field(
-        default=1, description="zones of that size on each node that has CPUs in use"
-    )
-    initial: Literal["fresh", "warmed", "fragmented"] = Field(
-        default="fresh",
-        description="fresh = as after boot; warmed = pcp lists filled; fragmented = only scattered single pages free",
-    )
-    drain_on_failure: bool = Field(
-        default=False,
-        description="a task whose allocation fails has all CPUs' pcp lists drained (by IPIs in v4.10, then workers, by "
-        "itself in v6.1) and tries again; CPUs may run less far ahead, so it is slower",
-    )
-    span: str = Field(default="256MiB", description="fragmented: the part of the zone that has free pages")
-    free_share: Annotated[float, Field(gt=0, le=0.5)] = Field(
-        default=0.5, description="fragmented: share of the span's pages that are free (at most one of two buddies)"
-    )
-
-    @field_validator("zone", "span")
-    @classmethod
-    def _is_a_size(cls, size: str) -> str:
-        pages = pages_of(size)
-        if pages < SMALLEST_ZONE:
-            raise ValueError(f"{size!r} is {pages} pages; the smallest zone is {SMALLEST_ZONE} pages (16MiB)")
-        return size
-
-    def usable_pages(self) -> int:
-        """Return how many pages are free at the start."""
-        if self.initial == "fragmented":
-            return int(min(pages_of(self.span), pages_of(self.zone)) * self.free_share)
-        return pages_of(self.zone)
-
-
-class AllocatorSpec(Strict):
-    """Which page allocator, and its sizes where they are not to follow from the zone."""
-
-    name: str | None = Field(default=None, description="a kernel version; `simalloc list allocators`")
-    batch: Annotated[int, Field(ge=1)] | None = Field(default=None, description="pages per refill and drain")
-    high: Annotated[int, Field(ge=1)] | None = Field(default=None, description="pcp count at which a free drains")
-
-    @field_validator("name")
-    @classmethod
-    def _exists(cls, name: str | None) -> str | None:
-        if name is not None and name not in VERSIONS:
-            raise ValueError(f"there is no allocator {name!r}; {suggestion(name, list(VERSIONS))}")
-        return name
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_name(cls, value: Any) -> Any:
-        return {"name": value} if isinstance(value, str) else value
-
-    def over(self, base: AllocatorSpec) -> AllocatorSpec:
-        """Return this with what it leaves open taken from `base`."""
-        return base.model_copy(update=self.model_dump(exclude_none=True))
-
-
-class CaseSpec(Strict):
-    """One column of a comparison: what differs from the scenario."""
-
-    label: Annotated[str, Field(min_length=1)] = Field(description="the column's name in tables and figures")
-    allocator: AllocatorSpec = Field(default=AllocatorSpec(), description="over the scenario's allocator")
-    workload: dict[str, Any] = Field(default={}, description="keys over the scenario's workload")
-    machine: dict[str, Any] = Field(default={}, description="keys over the scenario's machine")
-
-
-class InterruptSpec(Strict):
-    """A source of interrupts, on every CPU or some, each with its own stream."""
-
-    name: Annotated[str, Field(min_length=1)] = Field(description="how tables call it")
-    arrivals: Pattern | Literal["recorded"] = Field(default="poisson", description="how they arrive")
-    hz: Annotated[float, Field(ge=1e-3, le=1e8)] = Field(default=1000.0, description="mean arrivals a second, per CPU")
-    handler_cycles: Annotated[int, Field(ge=0)] = Field(
-        default=1000, description="its handler's work in hardirq context, cycles; entry and exit come on top"
-    )
-    cpus: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = Field(
-        default=None, description="which CPUs; all by default"
-    )
-    burst_on_us: BurstUs = Field(default=50.0, description="bursty: mean length of a burst, us")
-    burst_off_us: BurstUs = Field(default=50.0, description="bursty: mean gap, us")
-    times_us: list[Annotated[float, Field(ge=0, le=1e9)]] = Field(
-        default=[], description="recorded: when, us, ascending"
-    )
-    nmi: bool = Field(default=False, description="not maskable")
-
-    @model_validator(mode="after")
-    def _recorded_has_times(self) -> InterruptSpec:
-        if (self.arrivals == "recorded") != bool(self.times_us):
-            raise ValueError("times_us is the list of a recorded source: give both or neither")
-        if self.times_us != sorted(self.times_us):
-            raise ValueError("times_us must ascend")
-        if len(set(self.cpus or [])) < len(self.cpus or []):
-            raise ValueError("cpus names a CPU twice")
-        if self.arrivals == "bursty":
-            check_bursts(self.hz, self.burst_on_us, self.burst_off_us)
-        return self
-
-
-@dataclass(frozen=True)
-class Case:
-    """One run: everything it needs, with nothing left open."""
-
-    label: str
-    version: Version
-    sizes: PcpSizes
-    machine: MachineSpec
-    memory: MemorySpec
-    workload: WorkloadSpec
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-
-    def name(self) -> str:
-        """Return label and parameters, for a person."""
-        return ", ".join([self.label, *(f"{name} {value}" for name, value in self.parameters.items())])
-
-    def nodes(self) -> dict[int, list[int]]:
-        """Return the NUMA nodes in use, each with its CPUs."""
-        topology = self.machine.cost_model().topology(self.machine.cpus)
-        nodes: dict[int, list[int]] = {}
-        for cpu in range(self.machine.cpus):
-            nodes.setdefault(topology.node(cpu), []).append(cpu)
-        return nodes
-
-    def interval_is_the_workloads(self) -> bool:
-        """Whether one run gives figures with intervals, or figures that cannot vary."""
-        return self.workload.has_intervals() or self.machine.cpus == 1
-
-
-class ReplicationsSpec(Strict):
-    """Run again with other random numbers until the figures are known well enough."""
-
-    at_least: Annotated[int, Field(ge=2, le=1000)] = Field(default=5, description="runs before a look at intervals")
-    at_most: Annotated[int, Field(ge=2, le=1000)] = Field(default=30, description="runs after which to stop anyway")
-    within: Annotated[float, Field(gt=0, le=100)] = Field(
-        default=1.0, description="stop when each main figure's 95 % interval is within this many % of it"
-    )
-
-    @model_validator(mode="after")
-    def _least_is_at_most_most(self) -> ReplicationsSpec:
-        if self.at_least > self.at_most:
-            raise ValueError(f"at_least {self.at_least} is more than at_most {self.at_most}")
-        return self
-
-
-AnyWorkload = (
-    PageAllocSpec | NicRxSpec | AllocBenchSpec | PageFaultSpec | ProducerConsumerSpec | MixedSpec | LockLoopSpec
-)
-
-Selection = dict[str, list[str | int]]
-
-
-class StageSpec(Strict):
-    """Fit some parameters on some of the published points, with what earlier stages found held."""
-
-    fit: list[str] = Field(description="parameters of the cost model")
-    on: Selection = Field(default={}, description="which points, such as {label: [bulk], batch: [1, 128]}")
-
-
-class PredictionSpec(Strict):
-    """Fit on some points, predict others: what a model is worth beyond its fit."""
-
-    about: str = Field(description="the claim, in a sentence")
-    held: dict[str, float] = Field(default={}, description="parameters held at these values")
-    stages: Annotated[list[StageSpec], Field(min_length=1)] = Field(description="fits, in order")
-    predict: Selection = Field(description="which points; those fitted on are left out")
-
-
-class CalibrationSpec(Strict):
-    """What `simalloc calibrate` fits and checks."""
-
-    fit: list[str] | None = Field(default=None, description="parameters to fit; all the preset calls fitted by default")
-    on: Selection = Field(
-        default={}, description="workloads other than pagealloc: which published rows to fit on, such as {cpus: [1, 2]}"
-    )
-    predictions: list[PredictionSpec] = Field(default=[], description="checks of what the fit is worth")
 
 
 class Scenario(Strict):
@@ -363,7 +174,7 @@ class Scenario(Strict):
             )
         workload = _over(self.workload, spec.workload, (*path, "workload"))
         case = Case(spec.label, version, sizes, machine, self.memory, workload, parameters)
-        _check_fit(path, case)
+        check_fit(path, case)
         return case
 
     def definition(self) -> dict[str, Any]:
@@ -412,37 +223,6 @@ def _at_value(point: Point, problem: Problem, *, always: bool = False) -> Proble
     message = problem.message if about and text == about[0] else str(problem)
     others = "" if about and len(point.settings) == 1 else f" (at {point})"
     return Problem(point.where[about[0]] if about else problem.path, (message if about else problem.message) + others)
-
-
-def _check_fit(path: Path, case: Case) -> None:
-    """Raise Problem if the workload asks for what the allocator or the zone cannot give."""
-    workload, version = case.workload, case.version
-    if workload.uses_bulk() and not version.mechanism.has_bulk:
-        with_bulk = [name for name, each in VERSIONS.items() if each.mechanism.has_bulk]
-        raise Problem(
-            (*path, "workload", "api"),
-            f"{version.name} has no bulk API; use api: single, or an allocator that has one: {', '.join(with_bulk)}",
-        )
-    if workload.uses_bulk() and workload.highest_order():
-        raise Problem((*path, "workload", "order"), "the bulk API gives order-0 pages only; use api: single")
-    if workload.highest_order() and case.memory.initial == "fragmented":
-        raise Problem(("memory", "initial"), "fragmented leaves single pages only; blocks need fresh or warmed")
-    if workload.cpus_needed() > case.machine.cpus:
-        raise Problem(
-            ("machine", "cpus"), f"{case.machine.cpus} CPUs are too few; this workload needs {workload.cpus_needed()}"
-        )
-    zone = pages_of(case.memory.zone)
-    parked = case.sizes.high + 2 * case.sizes.batch
-    cpus = max(map(len, case.nodes().values()))
-    needed = cpus * (workload.pages_needed() + parked) + watermarks_v4_10(zone).high
-    if needed > case.memory.usable_pages() * case.memory.zones_per_node:
-        key = "span" if case.memory.initial == "fragmented" else "zone"
-        raise Problem(
-            ("memory", key),
-            f"{case.memory.usable_pages()} free pages are too few: {cpus} CPU(s) hold up to "
-            f"{workload.pages_needed()} pages each, pcp lists and watermarks keep {needed} in all; "
-            f"give at least {size_of(1 << (needed * (2 if key == 'span' else 1) - 1).bit_length())}",
-        )
 
 
 def build(data: Mapping[str, Any]) -> Scenario:

@@ -1,0 +1,75 @@
+"""One run of a scenario: everything it needs, with nothing left open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from simalloc.allocators import VERSIONS, Version
+from simalloc.memory import PcpSizes, pages_of, size_of
+from simalloc.memory.zone import watermarks_v4_10
+from simalloc.scenario.errors import Path, Problem
+from simalloc.scenario.machine import MachineSpec
+from simalloc.scenario.parts import MemorySpec
+from simalloc.workloads import WorkloadSpec
+
+
+@dataclass(frozen=True)
+class Case:
+    """One run: everything it needs, with nothing left open."""
+
+    label: str
+    version: Version
+    sizes: PcpSizes
+    machine: MachineSpec
+    memory: MemorySpec
+    workload: WorkloadSpec
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def name(self) -> str:
+        """Return label and parameters, for a person."""
+        return ", ".join([self.label, *(f"{name} {value}" for name, value in self.parameters.items())])
+
+    def nodes(self) -> dict[int, list[int]]:
+        """Return the NUMA nodes in use, each with its CPUs."""
+        topology = self.machine.cost_model().topology(self.machine.cpus)
+        nodes: dict[int, list[int]] = {}
+        for cpu in range(self.machine.cpus):
+            nodes.setdefault(topology.node(cpu), []).append(cpu)
+        return nodes
+
+    def interval_is_the_workloads(self) -> bool:
+        """Whether one run gives figures with intervals, or figures that cannot vary."""
+        return self.workload.has_intervals() or self.machine.cpus == 1
+
+
+def check_fit(path: Path, case: Case) -> None:
+    """Raise Problem if the workload asks for what the allocator or the zone cannot give."""
+    workload, version = case.workload, case.version
+    if workload.uses_bulk() and not version.mechanism.has_bulk:
+        with_bulk = [name for name, each in VERSIONS.items() if each.mechanism.has_bulk]
+        raise Problem(
+            (*path, "workload", "api"),
+            f"{version.name} has no bulk API; use api: single, or an allocator that has one: {', '.join(with_bulk)}",
+        )
+    if workload.uses_bulk() and workload.highest_order():
+        raise Problem((*path, "workload", "order"), "the bulk API gives order-0 pages only; use api: single")
+    if workload.highest_order() and case.memory.initial == "fragmented":
+        raise Problem(("memory", "initial"), "fragmented leaves single pages only; blocks need fresh or warmed")
+    if workload.cpus_needed() > case.machine.cpus:
+        raise Problem(
+            ("machine", "cpus"), f"{case.machine.cpus} CPUs are too few; this workload needs {workload.cpus_needed()}"
+        )
+    zone = pages_of(case.memory.zone)
+    parked = case.sizes.high + 2 * case.sizes.batch
+    cpus = max(map(len, case.nodes().values()))
+    needed = cpus * (workload.pages_needed() + parked) + watermarks_v4_10(zone).high
+    if needed > case.memory.usable_pages() * case.memory.zones_per_node:
+        key = "span" if case.memory.initial == "fragmented" else "zone"
+        raise Problem(
+            ("memory", key),
+            f"{case.memory.usable_pages()} free pages are too few: {cpus} CPU(s) hold up to "
+            f"{workload.pages_needed()} pages each, pcp lists and watermarks keep {needed} in all; "
+            f"give at least {size_of(1 << (needed * (2 if key == 'span' else 1) - 1).bit_length())}",
+        )
