@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -60,11 +61,16 @@ def test_seed_is_an_option() -> None:
         ("calibrate", "nic-rx-2017"),
         ("run", "irq-latency", "--explain-irqsoff", "soon"),
         ("run", "irq-latency", "--explain-irqsoff", "3us", "--format", "json"),
+        ("run", "irq-latency", "--explain-irqsoff", "3us", "--trace-for", "3us"),
     ],
 )
 def test_wrong_input_is_exit_code_2_and_no_traceback(arguments: tuple[str, ...]) -> None:
     done = simalloc(*arguments)
     assert (done.returncode, "Traceback" in done.stderr, bool(done.stderr.strip())) == (2, False, True)
+
+
+def test_version_is_that_of_the_package() -> None:
+    assert simalloc("--version").stdout == f"simalloc {version('simalloc')}\n"
 
 
 def test_check_runs_nothing_and_says_ok() -> None:

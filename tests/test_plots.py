@@ -185,6 +185,10 @@ def test_a_run_whose_plots_do_not_apply_is_saved_all_the_same(tmp_path: Path) ->
     assert (tmp_path / "result.json").is_file()
 
 
+def test_a_result_is_one_line_in_a_session() -> None:
+    assert repr(stored_result("pagealloc-2017")).startswith("<Result of pagealloc-2017, seed 1: 3 cases")
+
+
 def test_a_result_has_the_scenario_that_makes_it_again() -> None:
     scenario = load("page-fault-2018")
     assert build(scenario.definition()).digest() == scenario.digest()

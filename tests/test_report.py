@@ -149,8 +149,12 @@ def test_report_writes_a_file_where_it_is_told(tmp_path: Path, capsys: pytest.Ca
 
 def test_report_of_nothing_and_into_nowhere_and_of_wrong_figures_says_so(tmp_path: Path) -> None:
     with_plots("pagealloc-2017").save(tmp_path)
-    with pytest.raises(ScenarioError, match="no saved run"):
+    with pytest.raises(ScenarioError, match=r"no saved run: there is no .*/no/result\.json; give the folder"):
         report(tmp_path / "no")
+    (tmp_path / "cut").mkdir()
+    (tmp_path / "cut" / "result.json").write_text('{"rows": [')
+    with pytest.raises(ScenarioError, match="no saved run that can be read: its files are not whole"):
+        report(tmp_path / "cut")
     with pytest.raises(ScenarioError, match=r"a\.html: cannot be written: No such file"):
         report(tmp_path, tmp_path / "no" / "a.html")
     with_plots("pagealloc-2017", "contention").save(tmp_path)

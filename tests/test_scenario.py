@@ -50,9 +50,9 @@ def test_a_good_file_is_read(scenario: Path) -> None:
     [
         ("  cpus: 2", "  cpsu: 2", 's.yaml:3:3: machine.cpsu: unknown key; did you mean "cpus"?'),
         ("workload:", "wrkload:", 's.yaml:5:1: wrkload: unknown key; did you mean "workload"?'),
-        ("cpus: 2", "cpus: two", "s.yaml:3:3: machine.cpus: 'two' is wrong: a valid integer"),
-        ("cpus: 2", "cpus: 0", "s.yaml:3:3: machine.cpus: 0 is wrong: greater than or equal to 1"),
-        ("[1, 2]", "[1, -2]", "s.yaml:7:16: workload.batches[1]: -2 is wrong: greater than or equal to 1"),
+        ("cpus: 2", "cpus: two", "s.yaml:3:3: machine.cpus: 'two' is wrong: it should be a valid integer"),
+        ("cpus: 2", "cpus: 0", "s.yaml:3:3: machine.cpus: 0 is wrong: it should be greater than or equal to 1"),
+        ("[1, 2]", "[1, -2]", "s.yaml:7:16: workload.batches[1]: -2 is wrong: it should be greater than or equal to 1"),
         ("[1, 2]", "[]", "s.yaml:7:3: workload.batches: [] is wrong"),
         ("v4.10", "noirq-v3", "allocator.name: there is no allocator 'noirq-v3'; did you mean \"noirq-v2\"?"),
         (
@@ -60,7 +60,7 @@ def test_a_good_file_is_read(scenario: Path) -> None:
             "pagealoc",
             's.yaml:6:3: workload.kind: there is no workload "pagealoc"; did you mean "pagealloc"?',
         ),
-        ("name: small", "name: 7", "s.yaml:1:1: name: 7 is wrong: a valid string"),
+        ("name: small", "name: 7", "s.yaml:1:1: name: 7 is wrong: it should be a valid string"),
         ("cpus: 2", "preset: seed-2018", "s.yaml:3:3: machine.preset: 'seed-2018' is no machine preset; did you mean"),
         (
             "cpus: 2",
@@ -86,11 +86,20 @@ def test_a_good_file_is_read(scenario: Path) -> None:
         ("[1, 2]", "[1, 2]\n  api: bulk", "s.yaml:8:3: workload.api: v4.10 has no bulk API; use api: single"),
         ("[1, 2]", "[1, 2]\n  dropped: 20", "s.yaml:8:3: workload.dropped: 20 of 15 samples dropped leaves none"),
         ("[1, 2]", "[1, 2]\n  samples: 2", "workload.dropped: 2 of 2 samples dropped leaves none"),
-        ("[1, 2]", "[1, 2]\n  rounds: many", "s.yaml:8:3: workload.rounds: 'many' is wrong: 'auto' or a valid integer"),
+        (
+            "[1, 2]",
+            "[1, 2]\n  rounds: many",
+            "s.yaml:8:3: workload.rounds: 'many' is wrong: it should be 'auto' or a valid integer",
+        ),
+        (
+            "name: small",
+            "name: small\nreplications: 0",
+            "it should be 'auto' or greater than or equal to 1 or a valid mapping",
+        ),
         ("name: small", "name: small\nname: small", 's.yaml:2:1: not valid YAML: found duplicate key "name"'),
         ("[1, 2]", "[1, 2", "not valid YAML"),
         ("name: small", "name: small\npublished: none.csv", "s.yaml:2:1: published: no file"),
-        ("name: small", "name: small\nseed:", "s.yaml:2:1: seed: None is wrong: a valid integer"),
+        ("name: small", "name: small\nseed:", "s.yaml:2:1: seed: None is wrong: it should be a valid integer"),
         (
             "name: small",
             "name: small\ninterrupts: [{name: d, hz: .inf}]",
@@ -119,7 +128,7 @@ def test_a_good_file_is_read(scenario: Path) -> None:
             "s.yaml:2:14: interrupts[0]: inside bursts 1e+15 a second would arrive, more than 1e9",
         ),
         ("[1, 2]", "[2, 2]", "s.yaml:7:3: workload.batches: 2 is there twice; each batch is one row"),
-        ("[1, 2]", "[[[[1]]]]", "s.yaml:7:13: workload.batches[0]: [[[1]]] is wrong: a valid integer"),
+        ("[1, 2]", "[[[[1]]]]", "s.yaml:7:13: workload.batches[0]: [[[1]]] is wrong: it should be a valid integer"),
         (
             "[1, 2]",
             "[1]\n  order: 1\nmemory: {initial: fragmented}",
@@ -166,7 +175,7 @@ def test_a_missing_file_is_told_with_what_was_meant() -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("machine.cpus=0", "--set machine.cpus=0: machine.cpus: 0 is wrong: greater than or equal to 1"),
+        ("machine.cpus=0", "--set machine.cpus=0: machine.cpus: 0 is wrong: it should be greater than or equal to 1"),
         ("machine.cpsu=2", '--set machine.cpsu=2: machine.cpsu: unknown key; did you mean "cpus"?'),
         ("cpus", "--set cpus: write it as key=value, such as allocator.high=1000"),
         ("name.x=1", "--set name.x=1: name has no keys below it"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from simalloc.results import sweep_table
+from simalloc.results import Result, sweep_table
 from simalloc.scenario import ScenarioError, build, load
 from simalloc.simulation import run
 
@@ -37,6 +37,13 @@ def swept(sweep: Any, **over: Any) -> dict[str, Any]:
 
 def points(sweep: Any) -> list[dict[str, Any]]:
     return [dict(case.parameters) for case in build(swept(sweep)).cases]
+
+
+def test_numbers_of_a_sweep_are_whole_from_1000_on() -> None:
+    rows = [{"label": "a", "metric": "score", "unit": "faults/s", "cpus": 8, "value": 1596e4, "ci95": 1586e3}]
+    clock = {"preset": "seed-2017", "unit": "TSC cycles", "ghz": 4.0}
+    table = sweep_table(Result("s", 1, "0", "0", clock, [{"label": "a"}], rows=rows, swept=["cpus"]))
+    assert "15,960,000 +-1,586,000" in table
 
 
 def test_a_grid_is_every_combination_the_last_key_fastest() -> None:
@@ -88,13 +95,16 @@ def test_the_printed_table_has_a_line_for_each_point_and_batch() -> None:
 @pytest.mark.parametrize(
     ("sweep", "message"),
     [
-        ("{machine.cpus: [1, 0]}", r"s.yaml:8:27: sweep.machine.cpus\[1\]: 0 is wrong: greater than or equal to 1"),
+        (
+            "{machine.cpus: [1, 0]}",
+            r"s.yaml:8:27: sweep.machine.cpus\[1\]: 0 is wrong: it should be greater than or equal to 1",
+        ),
         ("{machine.cpus: []}", "s.yaml:8:9: sweep.machine.cpus: "),
         ("{machine.cpsu: [1]}", r's.yaml:8:24: sweep.machine.cpsu\[0\]: unknown key; did you mean "cpus"'),
         ("{machine.cpus: [1, 2, 1]}", r"s.yaml:8:30: sweep.machine.cpus\[2\]: 1 is there twice"),
         (
             "{'machine.cpus, memory.zone': [[1, 1GiB], 3]}",
-            r"s.yaml:8:50: .*\[1\]: 3 is wrong: a list of 2: a value each",
+            r"s.yaml:8:50: .*\[1\]: 3 is wrong: it should be a list of 2: a value each",
         ),
         ("{'machine.cpus, memory.zone': [[1, 1GiB]], machine.cpus: [1]}", "machine.cpus is swept twice"),
         ("[{machine.cpus: 1}, {memory.zone: 1GiB}]", r"s.yaml:8:28: sweep\[1\]: machine.cpus is missing; every point"),

@@ -334,8 +334,9 @@ def test_the_command_writes_files_and_draws_from_them_again(tmp_path: Path) -> N
     ("options", "complaint"),
     [
         (["--trace-from", "1us"], "add --trace-for"),
-        (["--trace-for", "soon"], "'soon' is not a time"),
-        (["--trace-for", "0us"], "not one cycle"),
+        (["--trace-for", "soon"], "--trace-for: 'soon' is not a time"),
+        (["--trace-from", "soon", "--trace-for", "1us"], "--trace-from: 'soon' is not a time"),
+        (["--trace-for", "0us"], "--trace-for: '0us' is not one cycle"),
         (["--trace-for", "1us", "--format", "json"], "add --out"),
     ],
 )

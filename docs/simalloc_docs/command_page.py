@@ -11,7 +11,8 @@ EXIT_CODES = (
     ("0", "done"),
     (
         "1",
-        "the simulated kernel broke a rule: a page lost or given out twice, a lock misused, CPUs that wait for ever",
+        "the simulated kernel broke a rule: a page lost or given out twice, a lock misused, CPUs that wait for ever; "
+        "or a sweep has runs that failed, or could not go on: its disk is full, its cluster lost",
     ),
     (
         "2",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from enum import StrEnum
+from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="simalloc",
-    help="Simulate how CPUs share the Linux page allocator, in cycles.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -69,10 +69,26 @@ class Kind(StrEnum):
 
 ScenarioFile = Annotated[str, typer.Argument(metavar="FILE", help="scenario file, or the name of a shipped one")]
 Overrides = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a key, such as allocator.high=1000")
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="change a key, such as allocator.high=1000; repeatable"),
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="where a run was saved")]
 Seed = Annotated[int | None, typer.Option(help="seed of everything random, over the scenario's")]
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"simalloc {version_of('simalloc')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="show the version and exit")
+    ] = False,
+) -> None:
+    """Simulate how CPUs share the Linux page allocator, in cycles."""
 
 
 @app.command()
@@ -80,7 +96,7 @@ def run(
     file: ScenarioFile,
     set_: Overrides = None,
     seed: Seed = None,
-    out: Annotated[Path | None, typer.Option(help="folder for results and figures [results/NAME]")] = None,
+    out: Annotated[Path | None, typer.Option(help="folder for results and figures; without it, results/NAME")] = None,
     format_: Annotated[Format, typer.Option("--format", help="what to print")] = Format.TABLE,
     jobs: Annotated[int, typer.Option(min=0, help="processes; 0 = one a core. Results do not depend on it")] = 0,
     explain_irqsoff: Annotated[
@@ -90,7 +106,7 @@ def run(
         ),
     ] = None,
     trace_from: Annotated[
-        str | None, typer.Option(metavar="TIME", help="record timelines from here, such as 1ms [0, if --trace-for]")
+        str | None, typer.Option(metavar="TIME", help="record timelines from here, such as 1ms, not from the start")
     ] = None,
     trace_for: Annotated[
         str | None, typer.Option(metavar="TIME", help="record timelines for so long, such as 30us or 5000cycles")
@@ -103,12 +119,13 @@ def run(
 
     scenario = load(file, set_ or (), seed)
     folder = find(file).resolve().parent
-    if explain_irqsoff is not None and format_ is not Format.TABLE:
-        raise ScenarioError(f"--format {format_.value}: --explain-irqsoff tells a story, as text only; leave one out")
     if explain_irqsoff is not None:
+        if format_ is not Format.TABLE:
+            raise ScenarioError(f"--format {format_}: --explain-irqsoff tells a story, as text only; leave one out")
+        _refuse_files({"--trace-from": trace_from, "--trace-for": trace_for, "--out": out})
         _explain_windows(scenario, explain_irqsoff)
         return
-    record = _window(trace_from, trace_for)
+    record = _window(scenario, trace_from, trace_for)
     if record and out is None and format_ is not Format.TABLE:
         raise ScenarioError(f"--format {format_.value}: timelines are files, and need a folder; add --out DIR")
     if format_ is Format.TABLE:
@@ -147,9 +164,7 @@ def sweep(
     out: Annotated[Path, typer.Option(help="folder for its runs; those that are there are not done again")],
     grid: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="KEY=A,B,C", help="values of a key, beside those the scenario sweeps or instead of its own"
-        ),
+        typer.Option(metavar="KEY=A,B,C", help="values of a key, beside those swept or instead of its own; repeatable"),
     ] = None,
     set_: Overrides = None,
     seed: Seed = None,
@@ -250,7 +265,7 @@ def plot(
     folder: RunFolder,
     kind: Annotated[
         list[str] | None,
-        typer.Option(help="figure to draw, such as cycles; by default all that the scenario asks for"),
+        typer.Option(help="figure to draw, such as cycles; repeatable; without it, those the scenario asks for"),
     ] = None,
     format_: Annotated[FigureFormat, typer.Option("--format", help="what to write")] = FigureFormat.BOTH,
 ) -> None:
@@ -271,7 +286,7 @@ def plot(
 @app.command()
 def report(
     folder: RunFolder,
-    out: Annotated[Path | None, typer.Option(help="file to write [DIR/report.html]")] = None,
+    out: Annotated[Path | None, typer.Option(help="file to write; without it, DIR/report.html")] = None,
 ) -> None:
     """Write one HTML file about a saved run: figures, tables, timeline, scenario, prices. It needs no network."""
     from simalloc.plots import NoSuchFigure  # noqa: PLC0415
@@ -343,17 +358,20 @@ def _progress(text: str) -> None:
         sys.stderr.flush()
 
 
+def _refuse_files(options: dict[str, object]) -> None:
+    from simalloc.scenario import ScenarioError  # noqa: PLC0415
+
+    for option, value in options.items():
+        if value is not None:
+            raise ScenarioError(f"{option} {value}: --explain-irqsoff saves no files; leave one out")
+
+
 def _explain_windows(scenario: Scenario, time: str) -> None:
     """Print, for each case, the first window with interrupts off that is longer than `time`."""
     from simalloc.explain import first_long_window, window_text  # noqa: PLC0415
-    from simalloc.hardware.times import cycles_of  # noqa: PLC0415
-    from simalloc.scenario import ScenarioError  # noqa: PLC0415
 
     ghz = scenario.machine.cost_model().clock_ghz
-    try:
-        limit = cycles_of(time, ghz)
-    except ValueError as error:
-        raise ScenarioError(f"--explain-irqsoff: {error}") from None
+    limit = _cycles("--explain-irqsoff", time, ghz)
     for index, case in enumerate(scenario.cases):
         _progress(f"{case.label}: looking for a window longer than {time}")
         window = first_long_window(scenario, index, limit)
@@ -394,13 +412,30 @@ def _print_swept(swept: Swept, out: Path) -> None:
     typer.echo("".join(f"saved {file}\n" for file in swept.files) + f"figures: simalloc plot {out}")
 
 
-def _window(start: str | None, length: str | None) -> Window | None:
+def _cycles(option: str, time: str, ghz: float) -> int:
+    """Return how many cycles an option's time is. Raises ScenarioError, which names the option."""
+    from simalloc.hardware.times import cycles_of  # noqa: PLC0415
+    from simalloc.scenario import ScenarioError  # noqa: PLC0415
+
+    try:
+        return cycles_of(time, ghz)
+    except ValueError as error:
+        raise ScenarioError(f"{option}: {error}") from None
+
+
+def _window(scenario: Scenario, start: str | None, length: str | None) -> Window | None:
     from simalloc.scenario import ScenarioError  # noqa: PLC0415
     from simalloc.simulation import Window  # noqa: PLC0415
 
-    if length is None and start is not None:
-        raise ScenarioError("--trace-from says where a timeline begins; add --trace-for TIME to say how long it is")
-    return None if length is None else Window(start or "0us", length)
+    if length is None:
+        if start is not None:
+            raise ScenarioError("--trace-from says where a timeline begins; add --trace-for TIME to say how long it is")
+        return None
+    ghz = scenario.machine.cost_model().clock_ghz
+    _cycles("--trace-from", start or "0us", ghz)
+    if _cycles("--trace-for", length, ghz) == 0:
+        raise ScenarioError(f"--trace-for: {length!r} is not one cycle at {ghz:g} GHz; write more")
+    return Window(start or "0us", length)
 
 
 def _tell_of_recordings(result: Result) -> None:
@@ -437,10 +472,16 @@ def _saved(folder: Path) -> Result:
     from simalloc.results import load_result  # noqa: PLC0415
     from simalloc.scenario import ScenarioError  # noqa: PLC0415
 
+    advice = "give the folder that `simalloc run` or `simalloc sweep` named"
     try:
         return load_result(folder)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ScenarioError(f"{folder}: no saved run ({error}); give the folder that `simalloc run` named") from None
+    except FileNotFoundError as error:
+        raise ScenarioError(f"{folder}: no saved run: there is no {error.filename}; {advice}") from None
+    except OSError as error:
+        raise ScenarioError(f"{folder}: no saved run: {error.filename}: {error.strerror}; {advice}") from None
+    except (ValueError, TypeError, KeyError, EOFError):
+        fault = "its files are not whole, or not of this version; run it again"
+        raise ScenarioError(f"{folder}: no saved run that can be read: {fault}") from None
 
 
 def _make_folder(out: Path) -> None:

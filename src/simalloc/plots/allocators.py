@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from simalloc.plots import style
 from simalloc.plots.series import Series, thinned
-from simalloc.results import Result, Row
+from simalloc.results import Result, Row, parameters
 
 METRICS = {
     "score": "page faults of all processes",
@@ -26,13 +26,6 @@ METRICS = {
 """In the order they are taken: the first one, and a second where both fit."""
 
 MOST_PANELS = 3
-NOT_PARAMETERS = {"label", "allocator", "metric", "value", "unit"} | {
-    "published",
-    "ci95",
-    "replications",
-    "change",
-    "change_ci95",
-}
 
 
 def applies(result: Result) -> bool:
@@ -89,7 +82,7 @@ def _panels(result: Result) -> dict[tuple[str, str], list[Row]]:
 
 
 def _point(row: Row) -> str:
-    return ", ".join(f"{name} = {value}" for name, value in row.items() if name not in NOT_PARAMETERS)
+    return ", ".join(f"{name} = {value}" for name, value in parameters(row).items())
 
 
 def _bar(row: Row, base: Row) -> dict[str, Any]:
@@ -100,6 +93,7 @@ def _bar(row: Row, base: Row) -> dict[str, Any]:
 
 
 def _panel(axis: Axes, bars: Series) -> None:
+    scale = 1e6 if max(bar["value"] for bar in bars) >= 1e6 else 1
     places = range(len(bars))
     axis.barh(
         places,
@@ -126,20 +120,19 @@ def _panel(axis: Axes, bars: Series) -> None:
     for place, bar in zip(places, bars, strict=True):
         change = _percent(bar["change"]) if "change" in bar else ""
         end = max(bar["value"] + bar.get("ci95", 0.0), bar.get("published", 0.0))
-        text = f"{_short(bar['value'])}{change}"
+        text = f"{_short(bar['value'] / scale)}{change}"
         axis.annotate(text, (end, place), xytext=(9, 0), textcoords="offset points", va="center")
     axis.set_xlim(right=1.65 * max(bar["value"] + bar.get("ci95", 0.0) for bar in bars))
     axis.xaxis.set_major_locator(MaxNLocator(4))
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
-    axis.set_xlabel(str(bars[0]["unit"]))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / scale:,.10g}"))
+    axis.set_xlabel(("million " if scale > 1 else "") + str(bars[0]["unit"]))
     axis.set_xlim(left=0)
     axis.grid(visible=False, axis="y")
 
 
 def _short(value: float) -> str:
-    if value >= 1e6:
-        return f"{value / 1e6:.3g} million"
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+    """Return a number with three digits that count, and all before the point."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:#.3g}"
 
 
 def _percent(change: float) -> str:

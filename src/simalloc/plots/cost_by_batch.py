@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from simalloc.plots import style
-from simalloc.plots.series import Series
+from simalloc.plots.series import Series, by_batch
 from simalloc.results import Result
 
 PANELS = {"alloc": "Allocation", "free": "Free"}
@@ -26,23 +26,15 @@ def applies(result: Result) -> bool:
 
 def series(result: Result) -> Series:
     """Return a curve each: metric, label, pages per round, cycles per page, half intervals, and published points."""
-    curves = []
-    for metric in PANELS:
-        for case in result.cases:
-            rows = result.select(label=case["label"], metric=metric)
-            compared = [row for row in rows if "published" in row]
-            curves.append(
-                {
-                    "metric": metric,
-                    "label": case["label"],
-                    "batch": [row["batch"] for row in rows],
-                    "cycles_per_page": [row["value"] for row in rows],
-                    "ci95": [row.get("ci95", 0.0) for row in rows],
-                    "published_batch": [row["batch"] for row in compared],
-                    "published": [row["published"] for row in compared],
-                }
-            )
-    return curves
+    return [
+        {
+            "metric": metric,
+            "label": case["label"],
+            **by_batch(result.select(label=case["label"], metric=metric), "cycles_per_page"),
+        }
+        for metric in PANELS
+        for case in result.cases
+    ]
 
 
 def draw(result: Result) -> Figure:

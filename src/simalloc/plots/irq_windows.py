@@ -76,7 +76,7 @@ def draw(result: Result) -> Figure:
             axis.tick_params(labelbottom=True)
         figure.supylabel("windows (count; bins double)", fontsize=13)
         handles = [style.handle(i, cause) for i, cause in enumerate(causes)]
-        figure.legend(handles=handles, loc="outside lower center", ncols=5, fontsize=12)
+        figure.legend(handles=handles, loc="outside lower center", ncols=style.columns(handles), fontsize=12)
         figure.suptitle(f"{result.scenario}: windows with interrupts off, by what had them off", fontsize=16)
     return figure
 
@@ -103,13 +103,16 @@ def _panel(axis: Axes, panel: dict[str, Any], causes: list[str]) -> None:
     axis.set_ylim(bottom=0.5)
     axis.set_title(", ".join(filter(None, (panel["label"], panel["point"]))), fontsize=14, loc="left", pad=22)
     parts = " + ".join(f"{panel[f'longest_{part}_us']:.2f} {what}" for part, what in PARTS.items())
-    longest = f"longest {panel['longest_us']:.2f} us ({parts}) in {panel['longest_site']}"
-    text = axis.annotate(longest, (0, 1), (0, 6), xycoords="axes fraction", textcoords="offset points", fontsize=10.5)
+    longest = f"longest {panel['longest_us']:.2f} us = {parts}, {panel['longest_site']}"
+    text = axis.annotate(longest, (0, 1), (0, 6), xycoords="axes fraction", textcoords="offset points", fontsize=10)
     text.set_in_layout(False)  # or the axes would be shrunk to its width
 
 
 def _outline(lows: list[float], counts: list[int], longest: float) -> tuple[list[float], list[float]]:
-    """Return edges and counts of bins that double, empty ones among them; the last ends at the longest of all."""
+    """Return edges and counts of bins that double, empty ones among them; the last ends at the longest of all.
+
+    If that is next to its lower edge, a little after it, so that the bin can be seen.
+    """
     edges, heights = [lows[0]], [float(counts[0])]
     for low, count in zip(lows[1:], counts[1:], strict=True):
         while low > 3 * edges[-1]:
@@ -117,4 +120,4 @@ def _outline(lows: list[float], counts: list[int], longest: float) -> tuple[list
             heights.append(0.0)
         edges.append(low)
         heights.append(float(count))
-    return [*edges, max(longest, 1.25 * edges[-1])], heights
+    return [*edges, max(longest, 1.08 * edges[-1])], heights

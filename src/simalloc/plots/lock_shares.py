@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from simalloc.plots import style
-from simalloc.plots.series import Series
+from simalloc.plots.series import Series, by_batch
 from simalloc.results import Result
 
 LOCKS = {"zone_lock_share": "zone->lock", "lru_lock_share": "lru_lock", "contention": "both"}
@@ -24,23 +24,15 @@ def applies(result: Result) -> bool:
 
 def series(result: Result) -> Series:
     """Return a curve per label and metric: batches (pages), values (%), half intervals, and published points."""
-    curves = []
-    for case in result.cases:
-        for metric in (*LOCKS, SCORE):
-            rows = result.select(label=case["label"], metric=metric)
-            compared = [row for row in rows if "published" in row]
-            curves.append(
-                {
-                    "label": case["label"],
-                    "metric": metric,
-                    "batch": [row["batch"] for row in rows],
-                    "percent": [row["value"] for row in rows],
-                    "ci95": [row.get("ci95", 0.0) for row in rows],
-                    "published_batch": [row["batch"] for row in compared],
-                    "published": [row["published"] for row in compared],
-                }
-            )
-    return curves
+    return [
+        {
+            "label": case["label"],
+            "metric": metric,
+            **by_batch(result.select(label=case["label"], metric=metric), "percent"),
+        }
+        for case in result.cases
+        for metric in (*LOCKS, SCORE)
+    ]
 
 
 def draw(result: Result) -> Figure:
@@ -66,7 +58,7 @@ def draw(result: Result) -> Figure:
         handles = [style.handle(i, name, marked=True) for i, name in enumerate(names)]
         handles.append(style.note("lines: simulated, 95 % intervals; points: published"))
         figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=12)
-        figure.suptitle(f"{result.scenario}: one lock recedes, the next takes its place", fontsize=16)
+        figure.suptitle(f"{result.scenario}: waiting for locks, and the score, by pcp batch", fontsize=16)
     return figure
 
 

@@ -75,7 +75,7 @@ def draw(result: Result) -> Figure:
                 style.plain_numbers(axis.xaxis)
                 style.plain_numbers(axis.yaxis)
         handles = [style.handle(i, name) for i, name in enumerate(names)]
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4))
+        figure.legend(handles=handles, loc="outside lower center", ncols=style.columns(handles))
         figure.suptitle(f"{result.scenario}: waiting for locks and holding them{_where(result)}", fontsize=16)
     return figure
 

@@ -26,6 +26,18 @@ def point_name(result: Result, point: tuple[Any, ...]) -> str:
     return ", ".join(f"{name} = {value}" for name, value in zip(result.swept, point, strict=True))
 
 
+def by_batch(rows: list[Row], unit: str) -> dict[str, Any]:
+    """Return a curve against batch (pages): values under the name of their unit, half intervals, published points."""
+    compared = [row for row in rows if "published" in row]
+    return {
+        "batch": [row["batch"] for row in rows],
+        unit: [row["value"] for row in rows],
+        "ci95": [row.get("ci95", 0.0) for row in rows],
+        "published_batch": [row["batch"] for row in compared],
+        "published": [row["published"] for row in compared],
+    }
+
+
 def thinned(items: list[Any], most: int) -> list[Any]:
     """Return at most so many of the items, evenly chosen, the first and the last among them."""
     if len(items) <= most:

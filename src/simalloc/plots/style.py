@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib import rc_context
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
@@ -76,6 +77,13 @@ def handle(i: int, label: str, *, marked: bool = False) -> Line2D:
     """Return the legend's entry for curve number `i`, with its mark where there are published points."""
     marks = hollow(i) if marked else {}
     return Line2D([], [], label=label, **(marks | look(i)))
+
+
+def columns(handles: Sequence[Artist]) -> int:
+    """Return how many entries of a legend fit side by side under a slide: all if they do, else in even lines."""
+    widest = max(len(str(handle.get_label())) for handle in handles)
+    lines = -(-len(handles) * (widest + 6) // 120)
+    return -(-len(handles) // lines)
 
 
 def note(label: str) -> Line2D:

@@ -130,7 +130,7 @@ def _shares(axis: Axes, entries: Series) -> None:
             label=name,
         )
         bottoms = [bottom + height for bottom, height in zip(bottoms, heights, strict=True)]
-    axis.set_title("Where the CPUs' cycles went")
+    axis.set_title("Where the CPUs' cycles\nof the whole run went")
     axis.set_ylabel("share of all CPU cycles (%)")
     axis.set_ylim(0, 100)
     axis.grid(visible=False)

@@ -6,9 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from simalloc.results import Result, Row, errors, relative_error
-
-HEAD = ("label", "allocator")
+from simalloc.results import Result, Row, errors, parameters, relative_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +101,7 @@ def _errors(result: Result) -> Table:
     for label, of_label in ({**groups, "all": parts} if len(groups) > 1 else groups).items():
         found = errors(of_label)
         if found:
-            at = (f"{name} {value}" for name, value in _parameters(found.worst_row).items())
+            at = (f"{name} {value}" for name, value in parameters(found.worst_row).items())
             where = ", ".join([found.worst_row["metric"], *at])
             rows.append([label, found.points, 100 * found.rms, 100 * found.worst, where])
     about = "How far simulated figures are from published ones (relative; shares in % are compared in the next table)."
@@ -111,7 +109,7 @@ def _errors(result: Result) -> Table:
 
 
 def _figures(result: Result) -> Table:
-    parameters = list(dict.fromkeys(name for row in result.rows for name in _parameters(row)))
+    keys = list(dict.fromkeys(name for row in result.rows for name in parameters(row)))
     optional = {
         "ci95": Column("± 95 %"),
         "published": Column("published"),
@@ -123,15 +121,15 @@ def _figures(result: Result) -> Table:
     shown = [name for name in optional if any(row.get(name) is not None for row in rows)]
     columns = [
         Column("label", number=False),
-        *(Column(name, number=_is_number(rows, name)) for name in parameters),
+        *(Column(name, number=_is_number(rows, name)) for name in keys),
         Column("metric", number=False),
         Column("value"),
         Column("unit", number=False),
         *(optional[name] for name in shown),
     ]
-    names = ("label", *parameters, "metric", "value", "unit", *shown)
+    names = ("label", *keys, "metric", "value", "unit", *shown)
     about = "Everything the workload measured; ± is half a 95 % interval."
-    return Table("rows", "Figures of the workload", about, columns, [[row.get(name) for name in names] for row in rows])
+    return Table("rows", "What was measured", about, columns, [[row.get(name) for name in names] for row in rows])
 
 
 def _lock_stat(result: Result) -> Table:
@@ -213,7 +211,7 @@ def _ledger(result: Result) -> Table:
         *_head_columns(result),
         *(Column(name, number=False) for name in ("context", "activity", "step")),
         Column("count"),
-        Column("cycles", "cycles"),
+        Column("spent", "cycles"),
         Column("share", "%"),
     ]
     width = 1 + len(result.swept)
@@ -233,11 +231,6 @@ def _head(result: Result, row: Row) -> list[Any]:
 
 def _is_number(rows: Iterable[Row], name: str) -> bool:
     return all(isinstance(row[name], int | float) for row in rows if name in row)
-
-
-def _parameters(row: Row) -> Row:
-    fixed = {*HEAD, "metric", "value", "unit", "published", "ci95", "replications", "change", "change_ci95"}
-    return {name: value for name, value in row.items() if name not in fixed}
 
 
 def _error(row: Row) -> float | None:

@@ -6,7 +6,7 @@ from simalloc.results.files import write_whole
 from simalloc.results.latency_table import latency_table
 from simalloc.results.metric_table import metric_table
 from simalloc.results.published import Published, PublishedError, read_published
-from simalloc.results.result import Result, Row, load_result
+from simalloc.results.result import Result, Row, load_result, parameters
 from simalloc.results.sweep_table import sweep_table
 from simalloc.results.table import comparison_table, error_lines
 
@@ -23,6 +23,7 @@ __all__ = [
     "latency_table",
     "load_result",
     "metric_table",
+    "parameters",
     "read_published",
     "relative_error",
     "sweep_table",

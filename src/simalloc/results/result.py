@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+FIXED = frozenset(
+    ("label", "allocator", "metric", "value", "unit", "published", "ci95", "replications", "change", "change_ci95")
+)
+"""What a row of figures can have beside parameters, which are those of the workload and those swept."""
+
 TIMELINE = "timeline.json.gz"
 """Where the rows of timelines are saved: apart from the rest, which people read."""
 
@@ -53,6 +58,11 @@ class Result:
     definition: Row = field(default_factory=dict)
     prices: list[Row] = field(default_factory=list)
     timeline: list[Row] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        """Tell which run it is and how much there is: a run's rows would fill a screen."""
+        counts = ((name, len(getattr(self, name))) for name in ("cases", "rows", "ledger", "locks", "latency"))
+        return f"<Result of {self.scenario}, seed {self.seed}: {', '.join(f'{n} {name}' for name, n in counts)}>"
 
     def to_json(self) -> str:
         """Return the run as JSON, a row a line: the same bytes for the same scenario and seed. Without timelines."""
@@ -137,6 +147,11 @@ def _json_of(value: Any) -> str:
     if isinstance(value, list) and value:
         return "[\n  " + ",\n  ".join(map(_encode, value)) + "\n ]"
     return _encode(value)
+
+
+def parameters(row: Row) -> Row:
+    """Return the parameters of a row of figures: the workload's, such as pagealloc's batch, and those swept."""
+    return {name: value for name, value in row.items() if name not in FIXED}
 
 
 def load_result(folder: Path) -> Result:

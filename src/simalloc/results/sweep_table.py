@@ -6,13 +6,9 @@ from collections.abc import Iterable
 
 from simalloc.results.errors import relative_error
 from simalloc.results.metric_table import TITLES
-from simalloc.results.result import Result, Row
+from simalloc.results.result import Result, Row, parameters
 
 CELL = 27
-COLUMNS = frozenset(
-    ("label", "allocator", "metric", "value", "unit", "ci95", "change", "change_ci95", "replications", "published")
-)
-"""Those of every row; others are parameters."""
 
 
 def sweep_table(result: Result) -> str:
@@ -32,7 +28,7 @@ def _varying(result: Result) -> list[str]:
     """Return the parameters of figures (pagealloc's batch) that differ from row to row."""
     values: dict[str, set[object]] = {}
     for row in result.rows:
-        for name in row.keys() - COLUMNS - set(result.swept):
+        for name in parameters(row).keys() - set(result.swept):
             values.setdefault(name, set()).add(row[name])
     return sorted(name for name, found in values.items() if len(found) > 1)
 
@@ -59,13 +55,19 @@ def _block(names: list[str], labels: list[str], metric: str, points: dict[tuple[
 def _cell(row: Row | None, *, published: bool) -> str:
     if row is None:
         return " " * (CELL + (19 if published else 0))
-    text = f"{row['value']:.4g}" if abs(row["value"]) >= 1000 else f"{row['value']:.2f}"
+    text = _number(row["value"], 2)
     if row.get("ci95"):
-        text += f" +-{row['ci95']:.2g}" if row["ci95"] < 1000 else f" +-{row['ci95']:.1e}"
+        text += f" +-{row['ci95']:.2g}" if row["ci95"] < 100 else f" +-{_number(row['ci95'], 0)}"
     text = text.rjust(CELL)
     if published and row.get("published") is not None:
         error = f"{relative_error(row):+.1%}" if row["unit"] != "%" else f"{row['value'] - row['published']:+.1f}"
-        text += f"{row['published']:>11.4g}" + (error if row["published"] or row["unit"] == "%" else "").rjust(8)
+        known = row["published"] or row["unit"] == "%"
+        text += f"{_number(row['published'], 2):>11}{error if known else '':>8}"
     elif published:
         text += " " * 19
     return text
+
+
+def _number(value: float, digits: int) -> str:
+    """Return a number with so many digits after the point, and from 1000 on with none."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}f}"

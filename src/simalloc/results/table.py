@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simalloc.results.errors import errors, relative_error
-from simalloc.results.result import Result, Row
+from simalloc.results.result import Result, Row, parameters
 
 METRICS = ("alloc", "free", "total")
 
@@ -50,19 +50,7 @@ def error_lines(result: Result) -> list[str]:
 
 
 def _key(row: Row) -> Key:
-    fixed = (
-        "label",
-        "allocator",
-        "metric",
-        "value",
-        "unit",
-        "published",
-        "ci95",
-        "replications",
-        "change",
-        "change_ci95",
-    )
-    return row["metric"], tuple((name, value) for name, value in row.items() if name not in fixed)
+    return row["metric"], tuple(parameters(row).items())
 
 
 def _name(key: Key) -> str:

@@ -85,10 +85,13 @@ def _explain(details: list[Mapping[str, Any]], models: Callable[[Path], type[Bas
             return f'there is no workload "{kind}"; {suggestion(kind, list(WORKLOADS))}'
         case "union_tag_not_found":
             return f"required, and missing; known are {', '.join(WORKLOADS)}"
-    wanted = " or ".join(dict.fromkeys(_wanted(each) for each in details))
-    return f"{detail['input']!r} is wrong: {wanted}"
+    wanted = [_wanted(each) for each in details]
+    wanted = list(dict.fromkeys(each for each in wanted if not each.startswith("instance of")))
+    verb = "" if wanted[0].startswith("it should") else "it should be "
+    return f"{detail['input']!r} is wrong: {verb}{' or '.join(wanted)}"
 
 
 def _wanted(detail: Mapping[str, Any]) -> str:
-    message = str(detail["msg"])
+    """Return what pydantic would have, in words of YAML and without names of classes."""
+    message = re.sub(r" or instance of \w+", "", str(detail["msg"])).replace("dictionary", "mapping")
     return message.removeprefix("Input should be ").replace("Input should", "it should")

@@ -24,7 +24,7 @@ def load(name: str, overrides: Sequence[str] = (), seed: int | None = None, *, g
     """
     file = find(name)
     source = _Source(str(file), _parse(file))
-    for override in overrides:
+    for override in [overrides] if isinstance(overrides, str) else overrides:
         source.override(override)
     for axis in grid:
         source.add_axis(axis)

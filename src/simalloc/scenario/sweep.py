@@ -70,7 +70,7 @@ def _axis(written: str, values: Sequence[Any]) -> Iterator[Point]:
             continue
         if not isinstance(value, list) or len(value) != len(keys):
             wanted = f"a list of {len(keys)}: a value each for {', '.join(keys)}"
-            raise Problem(place, f"{plain(value)} is wrong: {wanted}")
+            raise Problem(place, f"{plain(value)} is wrong: it should be {wanted}")
         yield Point(dict(zip(keys, value, strict=True)), {key: (*place, j) for j, key in enumerate(keys)})
 
 
