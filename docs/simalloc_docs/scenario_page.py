@@ -20,11 +20,10 @@ LISTED = {
 
 INTRO = """# Scenario files
 
-A scenario is one YAML file (YAML 1.2): a machine, memory, an allocator, a workload. `name`, `workload` and
-an allocator must be there; an unknown key or a wrong value is an error with line and column.
-`simalloc schema` prints the JSON Schema that
-this page is made from; with `# yaml-language-server: $schema=scenario.schema.json` as first line, editors complete and
-check as you type. `--set KEY=VALUE` changes a key for one run.
+A scenario is one YAML file (YAML 1.2): a machine, memory, an allocator, a workload. `name`, `workload` and an
+allocator must be there; an unknown key or a wrong value is an error with line and column. `simalloc schema` prints
+the JSON Schema that this page is made from; with `# yaml-language-server: $schema=scenario.schema.json` as first
+line, editors complete and check as you type. `--set KEY=VALUE` changes a key for one run.
 [How do I write a scenario?](../guides/scenario.md) begins at the beginning.
 """
 

@@ -82,11 +82,7 @@ def _waited(recording: Recording) -> int:
 
 def _fewest_functions(chosen: Sequence[Recording], begin: float, end: float) -> int:
     """Return how many functions the quietest lane would show."""
-    lanes = [
-        (each, functions([row for row in each.rows if row["cpu"] == cpu]))
-        for each in chosen
-        for cpu in range(each.cpus)
-    ]
+    lanes = [(each, functions(each.lane(cpu))) for each in chosen for cpu in range(each.cpus)]
     return min(sum(begin <= each.microseconds(box.start) < end for box in boxes) for each, boxes in lanes)
 
 
@@ -131,7 +127,7 @@ def _panel(axis: Axes, recording: Recording, lanes: int, begin: float, end: floa
 
 def _lane(axis: Axes, recording: Recording, cpu: int, pixels: float) -> None:
     """Draw all of a lane, which is so many pixels high, but hand-overs."""
-    rows = [row for row in recording.rows if row["cpu"] == cpu]
+    rows = recording.lane(cpu)
     bars = recording_bars(recording, rows)
     for context, colour in CONTEXTS.items():
         # Contexts that interrupt others are drawn over them.

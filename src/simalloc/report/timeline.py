@@ -79,7 +79,7 @@ def _recording(recording: Recording, names: Names, *, steps: bool) -> dict[str, 
 
 def _functions(recording: Recording, cpu: int, names: Names) -> list[list[int]]:
     """Return the functions of a CPU, each with the cycles that its name may take up: up to the first that it calls."""
-    found = functions([row for row in recording.rows if row["cpu"] == cpu])
+    found = functions(recording.lane(cpu))
     callees = sorted(each.start for each in found if each.kind == "bulk")
     bars = []
     for each in found:

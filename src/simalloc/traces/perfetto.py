@@ -60,7 +60,7 @@ def _names(recording: Recording, scenario: str) -> Iterator[Event]:
 
 def slices(recording: Recording, cpu: int) -> list[Slice]:
     """Return all that a CPU did: contexts, softirq handlers, functions, waits, holds, steps."""
-    rows = [row for row in recording.rows if row["cpu"] == cpu]
+    rows = recording.lane(cpu)
     found = functions(rows)
     for row in rows:
         name = _name(row)

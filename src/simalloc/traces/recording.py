@@ -55,9 +55,13 @@ class Recording:
     cpus: int
     rows: list[Row]
 
-    def of(self, kind: str, cpu: int | None = None) -> list[Row]:
-        """Return the rows of a kind, of one CPU or of all."""
-        return [row for row in self.rows if row["kind"] == kind and cpu in (None, row["cpu"])]
+    def of(self, kind: str) -> list[Row]:
+        """Return the rows of a kind."""
+        return [row for row in self.rows if row["kind"] == kind]
+
+    def lane(self, cpu: int) -> list[Row]:
+        """Return the rows of a CPU."""
+        return [row for row in self.rows if row["cpu"] == cpu]
 
     def microseconds(self, cycle: int) -> float:
         """Return a cycle as a time."""
