@@ -209,6 +209,9 @@ class SpinLock:
         handover = self.kind.settled(self, cpu, first[0], held)
         if handover is None or not self._is_undisturbed(first, cpu.clock + handover):
             return False
+        if cpu.clock == first[0].horizon:
+            # Whether its interrupt or this release comes first in the cycle, the event queue says.
+            return False
         self._end_hold(cpu, held)
         self.hand_over(cpu, held)
         self._released_at = cpu.clock, cpu.index
