@@ -156,3 +156,10 @@ def test_ctrl_c_is_exit_code_130_and_what_has_finished_is_saved(tmp_path: Path) 
     stderr = process.communicate(timeout=60)[1]
     assert (process.returncode, "stopped; 1 of 2 cases finished" in stderr, "Traceback" in stderr) == (130, True, False)
     assert (tmp_path / "o" / "result.json").is_file()
+
+
+def test_a_table_of_very_many_points_is_not_printed(tmp_path: Path) -> None:
+    settings = ["workload.batches=[1]", "workload.samples=3", f"sweep={{allocator.high: {list(range(100, 161))}}}"]
+    options = [each for setting in [*settings, "plots=[cycles]"] for each in ("--set", setting)]
+    done = simalloc("run", "pagealloc-2017", "--out", str(tmp_path), *options)
+    assert "61 points, more than a table shows; rows.csv has them all" in done.stdout

@@ -16,6 +16,7 @@ from simalloc.scenario import build
 from simalloc.simulation import run
 from simalloc.workloads.windows import half_interval
 from tests.conftest import Bench
+from tests.interrupting import attach
 
 FIFO = ["fifo", "ticket", "mcs", "qspinlock"]
 
@@ -301,3 +302,23 @@ def test_shares_of_a_fifo_lock_are_even() -> None:
         }
     )
     assert run(scenario).select(metric="fairness")[0]["value"] > 0.9999
+
+
+@pytest.mark.parametrize("lockstep", [False, True])
+def test_an_interrupt_in_the_cycle_of_a_release_by_a_later_cpu_comes_first(lockstep: bool) -> None:
+    bench = Bench(2, lockstep=lockstep)
+    lock, inside, first = bench.new_lock("fifo"), bench.lasting(50), bench.lasting(15)
+    attach(bench, [80])
+
+    def waiter() -> Program[None]:
+        yield first
+        yield lock.acquire
+        bench.note(0, "has it")
+        yield lock.release
+
+    def holder() -> Program[None]:
+        yield lock.acquire
+        yield inside
+        yield lock.release
+
+    assert bench.run(waiter, holder) == [(80, "irq"), (90, "has it")]

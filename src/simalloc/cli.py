@@ -32,6 +32,9 @@ EXIT_FAILED = 1
 EXIT_WRONG_INPUT = 2
 EXIT_STOPPED = 130
 
+MOST_POINTS = 60
+"""Points of a sweep that are printed."""
+
 
 class Format(StrEnum):
     """How results go to stdout."""
@@ -388,7 +391,10 @@ def _print_result(about: str, result: Result) -> None:
     typer.echo(f"{result.scenario}: {about}" if about else result.scenario)
     typer.echo(f"machine {clock['preset']}, {clock['unit']} at {clock['ghz']:g} GHz, seed {result.seed}\n")
     swept = any(row["metric"] == "alloc" and "batch" in row for row in result.rows)
-    if result.swept:
+    points = result.planned // max(len(result.cases), 1)
+    if result.swept and points > MOST_POINTS:
+        typer.echo(f"{points} points, more than a table shows; rows.csv has them all")
+    elif result.swept:
         typer.echo(sweep_table(result))
     else:
         typer.echo(comparison_table(result) if swept else metric_table(result))

@@ -60,6 +60,7 @@ class Allocator(ABC):
         self.rounds = Rounds(self)
         self.drain_by = drain_by
         self.drains_on_failure = False
+        self.hits_take_locks = False
 
     # Entry points
 

@@ -260,7 +260,7 @@ class PcpSpinlock(ListFree):
 
     def expect_drains(self) -> None:
         """Let a task whose allocation fails drain all pcp lists, itself: no IPIs, but the pcps' locks become real."""
-        self.drains_on_failure = True
+        self.drains_on_failure = self.hits_take_locks = True
 
     def drain_all_pages(self, cpu: Cpu) -> Program[None]:
         """Lock every CPU's lists in turn and return their pages: nobody is interrupted, nobody waited for.

@@ -49,7 +49,8 @@ class Rounds:
         """Run the program that `body` makes `times` times; return what came out, each with how often it did.
 
         Nothing but the CPU's pcp lists may carry over from one to the next. Where nothing can be counted (in lockstep,
-        under observers of pages or steps) every round is run; the result is the same, to the cycle.
+        under observers of pages or steps, where a hit takes a real lock, which observers hear of) every round is run;
+        the result is the same, to the cycle.
         """
         results: list[tuple[T, int]] = []
         past = [self._state(cpu)]
@@ -69,8 +70,8 @@ class Rounds:
         return results
 
     def _may_count(self, cpu: Cpu) -> bool:
-        hooks = self._allocator.hooks
-        watched = hooks.page_allocated or hooks.page_freed
+        allocator, hooks = self._allocator, self._allocator.hooks
+        watched = hooks.page_allocated or hooks.page_freed or allocator.hits_take_locks
         return cpu.room() > 0 and not watched and not cpu.interrupts.forbid_strides()
 
     def _measure(

@@ -71,11 +71,14 @@ class SharedLines:
             yield self._step * cycles
 
     def own(self, cpu: Cpu, pfns: Sequence[int]) -> bool:
-        """Whether all these pages' struct pages were last used on this CPU, or nobody looks."""
+        """Whether all these pages' struct pages were last used on this CPU, or nobody looks.
+
+        Those that nobody has used yet are its own from now on, as one by one.
+        """
         if not self.switches.struct_pages:
             return True
         index, owners = cpu.index, self._page_owners
-        return all(owners.get(pfn, index) == index for pfn in pfns)
+        return all(owners.setdefault(pfn, index) == index for pfn in pfns)
 
     def _lists(self, cpu: Cpu, zone: Zone) -> int:
         written, order, cycles = zone.buddy.written, 0, 0

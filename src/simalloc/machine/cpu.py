@@ -20,6 +20,7 @@ from simpy.events import AnyOf, Event
 from simalloc.machine.context import HARDIRQ, IDLE, SOFTIRQ, TASK, Context
 from simalloc.machine.interrupts import FOREVER, Interrupts
 from simalloc.machine.rules import RuleBroken, TimeUp
+from simalloc.machine.sleep import Sleep
 from simalloc.machine.step import BH_OFF, BH_ON, IRQ_OFF, IRQ_ON, PREEMPT_OFF, PREEMPT_ON, Burst, Effect, Step
 
 if TYPE_CHECKING:
@@ -396,42 +397,3 @@ class Cpu:
 
     def __repr__(self) -> str:
         return f"<Cpu {self.index} at {self.clock} in {self.context.label}>"
-
-
-class Sleep:
-    """Op: be idle for `cycles` cycles, or until cycle `until`. Interrupts are served meanwhile."""
-
-    __slots__ = ("cycles", "until")
-
-    def __init__(self, cycles: int = 0, until: int | None = None) -> None:
-        self.cycles = cycles
-        self.until = until
-
-    def perform(self, cpu: Cpu) -> Events[None]:
-        """Spend the time in the idle context; a handler that runs past the end makes it that much later."""
-        until = cpu.clock + self.cycles if self.until is None else self.until
-        previous = cpu.switch(IDLE)
-        cpu.wakes_at = until
-        while cpu.clock < until:
-            cycles = min(until, max(cpu.interrupts.next_due(), cpu.clock)) - cpu.clock
-            if cpu.machine.lookahead is not None:
-                # An IPI not sent yet may end this; no further than one could come.
-                cycles = min(cycles, max(1, cpu.machine.now + cpu.machine.lookahead - cpu.clock))
-            if not cpu.takes(cpu.machine.idle_step, cycles):
-                yield from cpu.charge(cpu.machine.idle_step, cycles)
-            if cpu.interrupts.next_due() <= cpu.clock:
-                yield from cpu.interrupts.take_due()
-            if cpu.clock >= cpu.machine.until:
-                raise TimeUp
-        cpu.wakes_at = FOREVER
-        cpu.switch(previous)
-
-
-class Sync:
-    """Op: let every CPU reach this one's clock, to look at shared state without its lock."""
-
-    __slots__ = ()
-
-    def perform(self, cpu: Cpu) -> Events[None] | None:
-        """Wait in the event queue."""
-        return None if cpu.has_caught_up() else cpu.sync()
