@@ -179,6 +179,7 @@ def test_a_missing_file_is_told_with_what_was_meant() -> None:
         ("machine.cpsu=2", '--set machine.cpsu=2: machine.cpsu: unknown key; did you mean "cpus"?'),
         ("cpus", "--set cpus: write it as key=value, such as allocator.high=1000"),
         ("name.x=1", "--set name.x=1: name has no keys below it"),
+        ("workload.batches.7.x=3", "--set workload.batches.7.x=3: workload.batches has 2 entries, 0 to 1"),
         ("workload.batches.7=3", "--set workload.batches.7=3: workload.batches has 2 entries, 0 to 1"),
         ("seed=[1", "--set seed=[1: '[1' is not a YAML value"),
         ("seed=2020-13-45", "--set seed=2020-13-45: '2020-13-45' is not a YAML value"),

@@ -76,3 +76,11 @@ def test_curves_of_counts_are_what_was_recorded() -> None:
 def test_counts_have_the_limits_they_meet() -> None:
     (axis,) = pcp_counts.pcp_counts(recorded("uncontended")).axes
     assert {text.get_text().strip() for text in axis.texts} == {"high\n 18", "high - batch\n 15"}
+
+
+def test_a_file_has_nothing_that_is_not_shown() -> None:
+    axis = FIGURES["timeline"].draw(run(scenario("contended"), record=Window("0us", "40us"))).axes[0]
+    left, right = axis.get_xlim()
+    bars = [path.get_extents() for each in axis.collections for path in each.get_paths()]
+    assert bars
+    assert all(bar.x1 >= left and bar.x0 <= right for bar in bars)

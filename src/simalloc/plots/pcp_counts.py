@@ -9,6 +9,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from simalloc.plots import style
 from simalloc.results import Result, Row
@@ -84,6 +85,7 @@ def _panel(axis: Axes, recording: Recording, busiest: Sequence[int], top: float)
         axis.set_title(text, loc="right", fontsize=11)
     axis.set_xlim(recording.microseconds(recording.start), end)
     axis.set_ylim(0, top)
+    axis.xaxis.set_major_locator(MaxNLocator(5))
     axis.ticklabel_format(axis="x", useOffset=False)
     axis.set_title(recording.name, loc="left")
 

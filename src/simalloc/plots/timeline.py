@@ -128,13 +128,20 @@ def _panel(axis: Axes, recording: Recording, lanes: int, begin: float, end: floa
 def _lane(axis: Axes, recording: Recording, cpu: int, pixels: float) -> None:
     """Draw all of a lane, which is so many pixels high, but hand-overs."""
     rows = recording.lane(cpu)
-    bars = recording_bars(recording, rows)
+    left, right = axis.get_xlim()
+
+    def shown(start: int, end: int) -> bool:
+        """Whether some of it is in the picture: a file should not have what nobody sees."""
+        return recording.microseconds(end) >= left and recording.microseconds(start) <= right
+
+    bars = recording_bars(recording, [row for row in rows if shown(row["start"], row["end"])])
     for context, colour in CONTEXTS.items():
         # Contexts that interrupt others are drawn over them.
         axis.broken_barh(bars[context], _at(cpu, UPPER), facecolor=colour, edgecolor=FRAME, linewidth=0.4)
-    boxes = [(each.start, each.end, each.name) for each in functions(rows) if each.kind == "function"]
+    found = [each for each in functions(rows) if each.kind == "function"]
+    boxes = [(each.start, each.end, each.name) for each in found if shown(each.start, each.end)]
     work = [(row["start"], row["end"], row["step"]) for row in rows if row.get("activity") == "own work"]
-    left, right = axis.get_xlim()
+    work = [each for each in work if shown(*each[:2])]
     spans = [_bar(recording, start, end) for start, end, _ in boxes]
     wide = [span for span in spans if span[1] >= NARROW * (right - left)]
     narrow = [span for span in spans if span[1] < NARROW * (right - left)]

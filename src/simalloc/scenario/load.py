@@ -100,6 +100,7 @@ class _Source:
         path: Path = tuple(int(part) if part.isdecimal() else part for part in key.split("."))
         parent: Any = self.data
         for depth, part in enumerate(path[:-1]):
+            _check_entry(origin, parent, path[: depth + 1])
             child = _child(parent, part)
             if isinstance(child, str) and part == "allocator":
                 child = parent[part] = CommentedMap(name=child)
@@ -108,10 +109,8 @@ class _Source:
             if not isinstance(child, CommentedMap | CommentedSeq):
                 raise ScenarioError(f"{origin}: {dotted(path[: depth + 1])} has no keys below it")
             parent = child
-        last = path[-1]
-        if isinstance(parent, CommentedSeq) and not (isinstance(last, int) and last < len(parent)):
-            raise ScenarioError(f"{origin}: {dotted(path[:-1])} has {len(parent)} entries, 0 to {len(parent) - 1}")
-        parent[last] = value
+        _check_entry(origin, parent, path)
+        parent[path[-1]] = value
         self.set_by[path] = origin
 
     def add_axis(self, text: str) -> None:
@@ -159,6 +158,13 @@ def _has(node: Any, part: str | int) -> bool:
     if isinstance(node, CommentedSeq):
         return isinstance(part, int) and part < len(node)
     return isinstance(node, CommentedMap) and part in node
+
+
+def _check_entry(origin: str, parent: Any, path: Path) -> None:
+    """Raise ScenarioError if the last part of the path names an entry that a list has not."""
+    last = path[-1]
+    if isinstance(parent, CommentedSeq) and not (isinstance(last, int) and last < len(parent)):
+        raise ScenarioError(f"{origin}: {dotted(path[:-1])} has {len(parent)} entries, 0 to {len(parent) - 1}")
 
 
 def _child(node: Any, part: str | int) -> Any:
