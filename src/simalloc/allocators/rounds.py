@@ -72,7 +72,7 @@ class Rounds:
     def _may_count(self, cpu: Cpu) -> bool:
         allocator, hooks = self._allocator, self._allocator.hooks
         watched = hooks.page_allocated or hooks.page_freed or allocator.hits_take_locks
-        return cpu.room() > 0 and not watched
+        return cpu.room() > 0 and not watched and not cpu.interrupts.forbid_strides()
 
     def _measure(
         self, cpu: Cpu, period: int, uses: int, wanted: int, body: Callable[[], Program[T]]
