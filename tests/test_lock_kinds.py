@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from simalloc import theory
 from simalloc.hardware import Distances, Shape, Topology
-from simalloc.machine import LOCK_KINDS, Activity, Cpu, Instrument, Machine, Program, SpinLock
+from simalloc.machine import LOCK_KINDS, Activity, Cpu, Instrument, Machine, Program, SpinLock, Sync
 from simalloc.scenario import build
 from simalloc.simulation import run
 from simalloc.workloads.windows import half_interval
@@ -307,7 +307,7 @@ def test_shares_of_a_fifo_lock_are_even() -> None:
 @pytest.mark.parametrize("lockstep", [False, True])
 def test_an_interrupt_in_the_cycle_of_a_release_by_a_later_cpu_comes_first(lockstep: bool) -> None:
     bench = Bench(2, lockstep=lockstep)
-    lock, inside, first = bench.new_lock("fifo"), bench.lasting(50), bench.lasting(15)
+    lock, inside, first = bench.new_lock("fifo"), bench.lasting(25), bench.lasting(15)
     attach(bench, [80])
 
     def waiter() -> Program[None]:
@@ -318,6 +318,8 @@ def test_an_interrupt_in_the_cycle_of_a_release_by_a_later_cpu_comes_first(locks
 
     def holder() -> Program[None]:
         yield lock.acquire
+        yield inside
+        yield Sync()
         yield inside
         yield lock.release
 

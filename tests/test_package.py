@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 import simalloc
@@ -37,3 +40,17 @@ def test_a_figure_that_does_not_apply_says_which_do(result: simalloc.Result) -> 
 def test_a_figure_that_does_not_exist_says_which_do(result: simalloc.Result) -> None:
     with pytest.raises(AttributeError, match="there are allocators, cost_by_batch"):
         result.plot.pie()
+
+
+def test_a_scenario_may_be_run_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("name: mine\nallocator: v4.10\nworkload: {kind: pagealloc, batches: [1], samples: 3}\n")
+    assert simalloc.run(str(file)).scenario == "mine"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"), [({"jobs": -1}, "jobs: -1 is no number of processes"), ({"over": 3}, "over: 3 is no grid")]
+)
+def test_what_is_wrong_with_a_sweep_is_told(wrong: dict[str, Any], told: str) -> None:
+    with pytest.raises(simalloc.ScenarioError, match=told):
+        simalloc.sweep("locks", **wrong)

@@ -12,7 +12,7 @@ from simalloc.machine import Cpu, Program
 from simalloc.measure import Latency, PageChecker, ledger
 from simalloc.scenario import build
 from simalloc.simulation import build_model, run, run_workload
-from tests.models import model
+from tests.models import model, run_one
 
 ALLOCATORS = ["v4.10", "noirq-v2", "v4.11-rc", "bh-disable", "v4.17", "v6.1"]
 
@@ -106,3 +106,22 @@ def test_as_many_rounds_as_were_published_take_no_longer() -> None:
     scenario = build({"name": "published", "allocator": "v4.10", "workload": workload})
     short = build({"name": "short", "allocator": "v4.10", "workload": workload | {"rounds": 31}})
     assert [row["value"] for row in run(scenario).rows] == [row["value"] for row in run(short).rows]
+
+
+def test_while_ksoftirqd_or_work_waits_for_the_cpu_all_are_run() -> None:
+    system, ran = model("v4.10"), 0
+
+    def body(cpu: Cpu) -> Program[None]:
+        nonlocal ran
+        ran += 1
+        page = yield from system.allocator.alloc_pages(cpu)
+        assert page is not None
+        yield from system.allocator.free_pages(cpu, page)
+
+    def program(cpu: Cpu) -> Program[None]:
+        yield system.allocator.k.preempt_disable
+        cpu.interrupts.queue_work(body)
+        yield from system.allocator.rounds.run(cpu, 50, lambda: body(cpu))
+
+    run_one(system, program)
+    assert ran == 50

@@ -20,7 +20,7 @@ from simalloc.memory.initial import fragment, warm
 from simalloc.memory.zone import FIRST_FRAME
 from simalloc.replication import first_round, next_round, seed_of
 from simalloc.results import Result
-from simalloc.scenario import Case, InterruptSpec, Scenario, ScenarioError
+from simalloc.scenario import Case, InterruptSpec, Scenario, ScenarioError, find, load
 from simalloc.workloads import WORKLOADS, Measured, Workload, WorkloadSpec
 from simalloc.workloads.arrivals import arrivals, stream
 
@@ -197,7 +197,7 @@ class Stopped(Exception):  # noqa: N818
 
 
 def run(
-    scenario: Scenario,
+    scenario: Scenario | str,
     *,
     jobs: int = 1,
     folder: Path | None = None,
@@ -206,10 +206,14 @@ def run(
 ) -> Result:
     """Simulate every case and return the result; the same result with any number of `jobs` (processes).
 
-    `folder` is where a table of published figures may lie; `progress` is told each case that has finished; `record`
-    says what to record as timelines, in each case's first replication.
+    The scenario may be named: a file, or a shipped one. `folder` is where a table of published figures may lie;
+    `progress` is told each case that has finished; `record` says what to record as timelines, in each case's first
+    replication.
     Raises ScenarioError for a table that cannot be read, and Stopped, with what has finished, on Ctrl-C.
     """
+    if isinstance(scenario, str):
+        folder = folder or find(scenario).resolve().parent
+        scenario = load(scenario)
     assembly = Assembly(scenario, folder)
     if record:
         for case in scenario.cases:

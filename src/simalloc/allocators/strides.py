@@ -109,8 +109,8 @@ class Strides:
         """Take `run` hits at once, and tell observers of masked windows what they would have seen."""
         hooks = self._allocator.hooks
         cpu.stride(path.steps, path.cycles, run)
+        cpu.site = path.site
         if hooks.irqs_window or hooks.bh_window:
-            cpu.site = path.site
             for length in path.irq_windows:
                 for saw in hooks.irqs_window:
                     saw(cpu, cpu.clock - length, cpu.clock, 0, 0, run)
@@ -127,7 +127,7 @@ class Strides:
 
     def _record(self, call: str, cpu: Cpu) -> HitPath | None:
         allocator, k = self._allocator, self._allocator.k
-        cpus = len(allocator.machine.cpus)
+        cpus, before = len(allocator.machine.cpus), cpu.site
         scratch = Zone("scratch", SMALLEST_ZONE, cpus, PcpSizes(batch=1, high=4), pcp_orders=allocator.pcp_orders)
         mt = MigrateType.UNMOVABLE
         allocator.views[scratch] = [ZoneView(scratch) for _ in range(cpus)]
@@ -143,6 +143,7 @@ class Strides:
                 around = (k.put_page,)
         finally:
             del allocator.views[scratch], allocator.zone_lock[scratch]
+        site, cpu.site = cpu.site, before
         if steps is None:
             return None
         irq_windows = () if cpu.irqs_disabled() else _windows(steps, Effect.IRQ_OFF, Effect.IRQ_ON)
@@ -150,7 +151,7 @@ class Strides:
         steps += around
         counts = Counter(step.index for step in steps)
         cycles = sum(step.cycles for step in steps)
-        return HitPath(tuple(counts.items()), cycles, cpu.site, irq_windows, bh_windows)
+        return HitPath(tuple(counts.items()), cycles, site, irq_windows, bh_windows)
 
 
 def _windows(steps: tuple[Step, ...], off: Effect, on: Effect) -> tuple[int, ...]:

@@ -56,6 +56,12 @@ def sweep(
     """
     from pandas import DataFrame  # noqa: PLC0415 - half a second that only its users should pay
 
+    if jobs is not None and jobs < 0:
+        raise ScenarioError(f"jobs: {jobs} is no number of processes; give 0 for one a core, or how many")
+    if over is not None and not isinstance(over, Mapping | Sequence):
+        raise ScenarioError(
+            f'over: {over!r} is no grid; give one such as {{"machine.cpus": [1, 2]}}, or a list of points'
+        )
     folder = None
     if isinstance(scenario, str):
         folder = find(scenario).resolve().parent
