@@ -85,7 +85,7 @@ class Rounds:
         tally = cpu.tally.copy()
         elsewhere = [each.copy() for each in cpu.tallies if each is not cpu.tally]
         results = []
-        with self._listening() as windows:
+        with self._listening(cpu) as windows:
             for _ in range(period):
                 results.append((yield from body()))
         after = self._state(cpu)
@@ -116,18 +116,25 @@ class Rounds:
         )
 
     @contextmanager
-    def _listening(self) -> Iterator[Windows]:
-        """Note what observers of masked windows are told meanwhile, if there are any."""
+    def _listening(self, cpu: Cpu) -> Iterator[Windows]:
+        """Note what observers of masked windows are told of this CPU meanwhile, if there are any.
+
+        Other CPUs may run, and listen, in between.
+        """
         hooks = self._allocator.hooks
         heard: Windows = []
-        watched = {name: getattr(hooks, name) for name in ("irqs_window", "bh_window") if getattr(hooks, name)}
-        for name, hook in watched.items():
-            setattr(hooks, name, (*hook, lambda cpu, *told, name=name: heard.append((name, cpu.site, told))))
+
+        def hearing(name: str) -> Callable[..., None]:
+            return lambda whose, *told: heard.append((name, cpu.site, told)) if whose is cpu else None
+
+        ears = {name: hearing(name) for name in ("irqs_window", "bh_window") if getattr(hooks, name)}
+        for name, ear in ears.items():
+            setattr(hooks, name, (*getattr(hooks, name), ear))
         try:
             yield heard
         finally:
-            for name, hook in watched.items():
-                setattr(hooks, name, hook)
+            for name, ear in ears.items():
+                setattr(hooks, name, tuple(each for each in getattr(hooks, name) if each is not ear))
 
     def _tell(self, cpu: Cpu, windows: Windows, cycles: int, more: int) -> None:
         """Tell observers of the windows of the periods counted: those of the last, so many times."""
