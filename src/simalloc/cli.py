@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from enum import StrEnum
@@ -15,11 +15,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simalloc.console import (
+    explain_windows,
+    make_folder,
+    print_result,
+    print_swept,
+    refuse_files,
+    save_run,
+    saved_run,
+    show_progress,
+    tell_of_recordings,
+    window_of,
+)
+
 if TYPE_CHECKING:
-    from simalloc.experiments import Swept
-    from simalloc.results import Result
-    from simalloc.scenario import Scenario
-    from simalloc.simulation import Window
+    pass
 
 app = typer.Typer(
     name="simalloc",
@@ -31,9 +41,6 @@ app = typer.Typer(
 EXIT_FAILED = 1
 EXIT_WRONG_INPUT = 2
 EXIT_STOPPED = 130
-
-MOST_POINTS = 60
-"""Points of a sweep that are printed."""
 
 
 class Format(StrEnum):
@@ -125,40 +132,40 @@ def run(
     if explain_irqsoff is not None:
         if format_ is not Format.TABLE:
             raise ScenarioError(f"--format {format_}: --explain-irqsoff tells a story, as text only; leave one out")
-        _refuse_files({"--trace-from": trace_from, "--trace-for": trace_for, "--out": out})
-        _explain_windows(scenario, explain_irqsoff)
+        refuse_files({"--trace-from": trace_from, "--trace-for": trace_for, "--out": out})
+        explain_windows(scenario, explain_irqsoff)
         return
-    record = _window(scenario, trace_from, trace_for)
+    record = window_of(scenario, trace_from, trace_for)
     if record and out is None and format_ is not Format.TABLE:
         raise ScenarioError(f"--format {format_.value}: timelines are files, and need a folder; add --out DIR")
     if format_ is Format.TABLE:
         out = out or Path("results") / scenario.name
     if out is not None:
-        _make_folder(out)
+        make_folder(out)
     total, done = len(scenario.cases), [0]
 
     def progress(label: str) -> None:
         done[0] += 1
-        _progress(f"{scenario.name}: {done[0]} of {total} cases simulated ({label})")
+        show_progress(f"{scenario.name}: {done[0]} of {total} cases simulated ({label})")
 
-    _progress(f"{scenario.name}: simulating {total} cases")
+    show_progress(f"{scenario.name}: simulating {total} cases")
     try:
         result = simulate(scenario, jobs=jobs or os.cpu_count() or 1, folder=folder, progress=progress, record=record)
     except Stopped as stopped:
-        _progress("")
+        show_progress("")
         if stopped.result.rows:
-            _save(stopped.result, out or Path("results") / scenario.name, sys.stderr.write, whole=False)
+            save_run(stopped.result, out or Path("results") / scenario.name, sys.stderr.write, whole=False)
         raise
-    _progress("")
-    _tell_of_recordings(result)
+    show_progress("")
+    tell_of_recordings(result)
     if format_ is Format.JSON:
         sys.stdout.write(result.to_json())
     elif format_ is Format.CSV:
         sys.stdout.write(result.to_csv())
     else:
-        _print_result(scenario.about, result)
+        print_result(scenario.about, result)
     if out is not None:
-        _save(result, out, sys.stdout.write if format_ is Format.TABLE else sys.stderr.write)
+        save_run(result, out, sys.stdout.write if format_ is Format.TABLE else sys.stderr.write)
 
 
 @app.command()
@@ -185,10 +192,10 @@ def sweep(
 
     fixed = [] if replications is None else [f"replications={replications}"]
     scenario = load(file, [*(set_ or ()), *fixed], seed, grid=grid or ())
-    _make_folder(out)
+    make_folder(out)
     swept = run_sweep(scenario, out=out, jobs=jobs, cluster=cluster, folder=find(file).resolve().parent)
-    _print_result(scenario.about, swept.result)
-    _print_swept(swept, out)
+    print_result(scenario.about, swept.result)
+    print_swept(swept, out)
     if swept.stopped:
         raise typer.Exit(EXIT_STOPPED)
     if swept.failures:
@@ -252,14 +259,14 @@ def calibrate(
 
     scenario = load(file, set_ or ())
     if scenario.calibration.on:
-        _progress(f"{scenario.name}: simulating trial after trial")
+        show_progress(f"{scenario.name}: simulating trial after trial")
         trials = fit_by_simulation(scenario, find(file).resolve().parent, jobs=os.cpu_count() or 1)
-        _progress("")
+        show_progress("")
         typer.echo(json.dumps(asdict(trials), indent=1) if format_ is TextFormat.JSON else simulated_text(trials))
         return
-    _progress(f"{scenario.name}: counting steps in {len(scenario.cases)} cases")
+    show_progress(f"{scenario.name}: counting steps in {len(scenario.cases)} cases")
     found = fit_scenario(scenario, find(file).resolve().parent)
-    _progress("")
+    show_progress("")
     typer.echo(json.dumps(as_json(found), indent=1) if format_ is TextFormat.JSON else as_text(found))
 
 
@@ -276,7 +283,7 @@ def plot(
     from simalloc.plots import NoSuchFigure, checked, draw, wanted  # noqa: PLC0415
     from simalloc.scenario import ScenarioError  # noqa: PLC0415
 
-    result = _saved(folder)
+    result = saved_run(folder)
     try:
         names = wanted(result) if kind is None else checked(result, kind)
     except NoSuchFigure as error:
@@ -298,7 +305,7 @@ def report(
 
     file = out or folder / "report.html"
     try:
-        page = report_html(_saved(folder))
+        page = report_html(saved_run(folder))
         file.write_text(page, encoding="utf-8")
     except NoSuchFigure as error:
         raise ScenarioError(f"plots: {error}") from None
@@ -352,152 +359,6 @@ def _exit_code(error: Exception) -> int | None:
 
         failures.append(SweepFailed)
     return EXIT_FAILED if isinstance(error, tuple(failures)) else None
-
-
-def _progress(text: str) -> None:
-    """Show one line of progress, over the last; to a terminal only."""
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r\033[K{text}")
-        sys.stderr.flush()
-
-
-def _refuse_files(options: dict[str, object]) -> None:
-    from simalloc.scenario import ScenarioError  # noqa: PLC0415
-
-    for option, value in options.items():
-        if value is not None:
-            raise ScenarioError(f"{option} {value}: --explain-irqsoff saves no files; leave one out")
-
-
-def _explain_windows(scenario: Scenario, time: str) -> None:
-    """Print, for each case, the first window with interrupts off that is longer than `time`."""
-    from simalloc.explain import first_long_window, window_text  # noqa: PLC0415
-
-    ghz = scenario.machine.cost_model().clock_ghz
-    limit = _cycles("--explain-irqsoff", time, ghz)
-    for index, case in enumerate(scenario.cases):
-        _progress(f"{case.label}: looking for a window longer than {time}")
-        window = first_long_window(scenario, index, limit)
-        _progress("")
-        typer.echo(typer.style(f"{case.label} ({case.version.name})", bold=True))
-        text = window_text(window, ghz) if window else f"no window with interrupts off is longer than {time}"
-        typer.echo(f"{text}\n")
-
-
-def _print_result(about: str, result: Result) -> None:
-    from simalloc.results import comparison_table, error_lines, latency_table, metric_table, sweep_table  # noqa: PLC0415
-
-    clock = result.clock
-    typer.echo(f"{result.scenario}: {about}" if about else result.scenario)
-    typer.echo(f"machine {clock['preset']}, {clock['unit']} at {clock['ghz']:g} GHz, seed {result.seed}\n")
-    swept = any(row["metric"] == "alloc" and "batch" in row for row in result.rows)
-    points = result.planned // max(len(result.cases), 1)
-    if result.swept and points > MOST_POINTS:
-        typer.echo(f"{points} points, more than a table shows; rows.csv has them all")
-    elif result.swept:
-        typer.echo(sweep_table(result))
-    else:
-        typer.echo(comparison_table(result) if swept else metric_table(result))
-    latencies = latency_table(result)
-    if latencies:
-        typer.echo(latencies)
-    errors = error_lines(result) if swept or result.swept else []
-    if errors:
-        typer.echo("\n" + "\n".join(errors))
-    for source in result.sources if any("published" in row for row in result.rows) else ():
-        typer.echo(f"published: {source}")
-
-
-def _print_swept(swept: Swept, out: Path) -> None:
-    """Print how far a sweep came, to stderr what failed, and where it is."""
-    typer.echo(f"\n{swept.finished} of {swept.total} runs done, {swept.reused} of them before")
-    for failure in swept.failures:
-        typer.echo(f"failed: {failure}", err=True)
-    if swept.stopped:
-        typer.echo("stopped; the same command does the rest", err=True)
-    typer.echo("".join(f"saved {file}\n" for file in swept.files) + f"figures: simalloc plot {out}")
-
-
-def _cycles(option: str, time: str, ghz: float) -> int:
-    """Return how many cycles an option's time is. Raises ScenarioError, which names the option."""
-    from simalloc.hardware.times import cycles_of  # noqa: PLC0415
-    from simalloc.scenario import ScenarioError  # noqa: PLC0415
-
-    try:
-        return cycles_of(time, ghz)
-    except ValueError as error:
-        raise ScenarioError(f"{option}: {error}") from None
-
-
-def _window(scenario: Scenario, start: str | None, length: str | None) -> Window | None:
-    from simalloc.scenario import ScenarioError  # noqa: PLC0415
-    from simalloc.simulation import Window  # noqa: PLC0415
-
-    if length is None:
-        if start is not None:
-            raise ScenarioError("--trace-from says where a timeline begins; add --trace-for TIME to say how long it is")
-        return None
-    ghz = scenario.machine.cost_model().clock_ghz
-    _cycles("--trace-from", start or "0us", ghz)
-    if _cycles("--trace-for", length, ghz) == 0:
-        raise ScenarioError(f"--trace-for: {length!r} is not one cycle at {ghz:g} GHz; write more")
-    return Window(start or "0us", length)
-
-
-def _tell_of_recordings(result: Result) -> None:
-    """Say which timelines are shorter than asked for."""
-    from simalloc.traces import recordings  # noqa: PLC0415
-
-    for each in recordings(result):
-        begin, end, run_end = (f"{each.microseconds(at):g}us" for at in (each.start, each.end, each.run_end))
-        if each.full:
-            typer.echo(f"{each.name}: the timeline is full, and ends at {end}; record for less", err=True)
-        elif each.start >= each.run_end:
-            typer.echo(f"{each.name}: no timeline: the run ended at {run_end}, before {begin}", err=True)
-
-
-def _save(result: Result, out: Path, write: Callable[[str], object], *, whole: bool = True) -> None:
-    """Save a run and the figures it asks for. Raises ScenarioError, the run saved, if it has not what one shows.
-
-    Of a run that is not `whole`, all figures that apply are drawn.
-    """
-    from simalloc.plots import NoSuchFigure, applying, draw, wanted  # noqa: PLC0415
-    from simalloc.scenario import ScenarioError  # noqa: PLC0415
-    from simalloc.traces import write_traces  # noqa: PLC0415
-
-    files = [*result.save(out), *write_traces(result, out)]
-    try:
-        files += draw(result, out, wanted(result) if whole else applying(result))
-    except NoSuchFigure as error:
-        raise ScenarioError(f"plots: {error}. The run is saved in {out}") from None
-    write("\n" + "".join(f"saved {file}\n" for file in files))
-
-
-def _saved(folder: Path) -> Result:
-    """Read a saved run. Raises ScenarioError."""
-    from simalloc.results import load_result  # noqa: PLC0415
-    from simalloc.scenario import ScenarioError  # noqa: PLC0415
-
-    advice = "give the folder that `simalloc run` or `simalloc sweep` named"
-    try:
-        return load_result(folder)
-    except FileNotFoundError as error:
-        raise ScenarioError(f"{folder}: no saved run: there is no {error.filename}; {advice}") from None
-    except OSError as error:
-        raise ScenarioError(f"{folder}: no saved run: {error.filename}: {error.strerror}; {advice}") from None
-    except (ValueError, TypeError, KeyError, EOFError):
-        fault = "its files are not whole, or not of this version; run it again"
-        raise ScenarioError(f"{folder}: no saved run that can be read: {fault}") from None
-
-
-def _make_folder(out: Path) -> None:
-    """Make the folder before anything is simulated: a run that cannot be saved should not be waited for."""
-    from simalloc.scenario import ScenarioError  # noqa: PLC0415
-
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ScenarioError(f"--out {out}: cannot be written: {error.strerror}") from None
 
 
 def _listing(kind: Kind) -> dict[str, str]:
