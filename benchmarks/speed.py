@@ -3,7 +3,8 @@
     python benchmarks/speed.py
 
 Prints page operations (an allocation or a free) simulated a second of process time, the ratio to the obvious model,
-whether both found the same to the cycle, and bytecodes an operation; then memory, and how long commands take to start.
+whether both found the same to the cycle, and bytecodes an operation; then how long `make run` simulates,
+memory, and how long commands take to start.
 Every situation runs several times, the two models by turns, and the best of each counts.
 """
 
@@ -16,6 +17,9 @@ import tracemalloc
 
 from bytecodes import bytecodes, environment
 from situations import Run, Situation, situations
+
+from simalloc.scenario import load
+from simalloc.simulation import run
 
 TURNS = 5
 
@@ -53,6 +57,20 @@ def print_speed() -> None:
     print(f"({environment()}; bytecodes of short runs)")
 
 
+def print_run() -> None:
+    """What `make run` simulates, with all that a user gets measured, on one process and on two."""
+    scenario = load("pagealloc-2017")
+    for jobs in (1, 2):
+        began = time.perf_counter()
+        result = run(scenario, jobs=jobs)
+        took = time.perf_counter() - began
+        operations = sum(row["count"] for row in result.ledger if row["step"] in ("prep_new_page", "put_page"))
+        print(
+            f"\npagealloc-2017 on {jobs} process(es): {took:.1f} s wall clock, {operations:,} page operations", end=""
+        )
+    print()
+
+
 def print_memory() -> None:
     """What a run allocates at its most, beside the model that is there before it."""
     print(f"\n{'most memory of a run, KiB':<28}{'simalloc':>10}{'obvious':>10}")
@@ -83,5 +101,6 @@ def print_start_up() -> None:
 
 if __name__ == "__main__":
     print_speed()
+    print_run()
     print_memory()
     print_start_up()
