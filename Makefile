@@ -45,7 +45,7 @@ NOTEBOOKS := $(patsubst %,build/%,$(wildcard notebooks/*.ipynb))
 notebooks: .venv/dev
 	$(MAKE) --no-print-directory --jobs 2 $(NOTEBOOKS)
 
-build/notebooks/%.ipynb: notebooks/%.ipynb .venv/dev $(shell find src/simalloc scenarios -name '*.py' -o -name '*.yaml')
+build/notebooks/%.ipynb: notebooks/%.ipynb .venv/dev $(shell find simalloc scenarios -name '*.py' -o -name '*.yaml')
 	@mkdir -p $(@D)
 	$(BIN)/jupyter execute --NbClientApp.log_level=ERROR --output "$(CURDIR)/$@" $<
 

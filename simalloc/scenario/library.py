@@ -12,8 +12,8 @@ PACKAGE = Path(__file__).resolve().parent.parent
 
 @cache
 def shipped() -> dict[str, Path]:
-    """Return name -> file of every shipped scenario: in the wheel inside the package, in a checkout beside src/."""
-    for folder in (PACKAGE / "scenarios", PACKAGE.parent.parent / "scenarios"):
+    """Return name -> file of every shipped scenario: in the wheel inside the package, in a checkout beside it."""
+    for folder in (PACKAGE / "scenarios", PACKAGE.parent / "scenarios"):
         files = sorted(folder.glob("*.yaml"))
         if files:
             return {file.stem: file for file in files}
