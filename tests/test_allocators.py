@@ -10,7 +10,7 @@ from simalloc.allocators import VERSIONS
 from simalloc.machine import Context, Cpu, Program, RuleBroken, Sleep, Sync
 from simalloc.measure import PageChecker, ledger
 from simalloc.memory import MigrateType
-from simalloc.simulation import Model
+from simalloc.runs import Model
 from tests.models import Outcome, model, random_run, run_one, steps_of
 
 ALLOCATORS = sorted(VERSIONS)

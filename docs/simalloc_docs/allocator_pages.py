@@ -5,8 +5,8 @@ from __future__ import annotations
 from inspect import getdoc
 
 from simalloc.allocators import VERSIONS, Version
-from simalloc.explain import Explained, explain
 from simalloc.memory import pages_of
+from simalloc.runs.explain import Explained, explain
 from simalloc_docs.markdown import literal, sentence, table, toctree
 
 PRICES = "[seed-2017](../machines/seed-2017.md)"

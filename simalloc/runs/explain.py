@@ -10,8 +10,8 @@ from simalloc.allocators.list_free import ListFree
 from simalloc.machine import Context, Cpu, Program
 from simalloc.measure import Found, IrqsOffTracer, LongWindow, Recorded, Recorder
 from simalloc.results import Row
+from simalloc.runs import Model, build_model, run_workload
 from simalloc.scenario import Scenario, ScenarioError, build
-from simalloc.simulation import Model, build_model, run_workload
 
 BULK_PAGES = 64
 
