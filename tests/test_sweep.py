@@ -151,7 +151,7 @@ FAILING = SCENARIO.replace("latency: false", "latency: false\ninterrupts: [{name
 )
 PLUGIN = """\
 import os, signal
-from simalloc import simulation
+from simalloc.runs import simulation
 real = simulation.attach
 def attach(machine, source, index, seed):
     if source.name == 'boom' and not os.path.exists(os.environ['MENDED']):
