@@ -6,7 +6,6 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from simalloc.allocators.list_free import ListFree
 from simalloc.machine import Context, Cpu, Program
 from simalloc.measure import Found, IrqsOffTracer, LongWindow, Recorded, Recorder
 from simalloc.results import Row
@@ -105,10 +104,10 @@ def _paths(model: Model, cpu: Cpu, recorder: Recorder, found: list[Explained]) -
         block = _page((yield from keep(f"alloc, order {order}{how}", allocator.alloc_pages(cpu, order))))
         yield from keep(f"free, order {order}", allocator.free_pages(cpu, block, order))
     pages: list[int] = []
-    if allocator.has_bulk:
+    if allocator.generation.has_bulk:
         got = yield from keep(f"bulk alloc of {BULK_PAGES}", allocator.alloc_pages_bulk(cpu, BULK_PAGES, pages))
         yield from keep(f"bulk free of {got}", allocator.free_pages_bulk(cpu, pages))
-    elif isinstance(allocator, ListFree):
+    elif allocator.generation.list_free is not None:
         yield from allocator.alloc_pages_each(cpu, BULK_PAGES, pages)
         yield from keep(f"bulk free of {BULK_PAGES}", allocator.free_pages_bulk(cpu, pages))
 

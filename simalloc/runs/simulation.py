@@ -95,7 +95,8 @@ def _zones(scenario: Scenario, case: Case) -> Iterator[Zone]:
                 case.sizes,
                 start,
                 node=node,
-                pcp_orders=case.version.mechanism.pcp_orders,
+                pcp_orders=case.version.pcp_orders,
+                tuning=case.version.tuning,
             )
             if memory.initial == "warmed":
                 warm(zone, MigrateType.UNMOVABLE)
