@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simalloc.explain import first_long_window, window_text
 from simalloc.machine import Activity, Cpu, Effect, Instrument, LockClass, Machine, Program, Sleep, SpinLock, Uniform
 from simalloc.measure import LockStat, LockTimes
+from simalloc.runs.explain import first_long_window, window_text
+from simalloc.runs.simulation import run
 from simalloc.scenario import build
-from simalloc.simulation import run
 from simalloc.workloads.windows import Windows
 from tests.conftest import Bench
 
@@ -104,10 +105,13 @@ def random_machine(seed: int, *, lockstep: bool, instruments: list[Instrument]) 
                 yield on
             yield Sleep(random.randrange(100))
 
+    def handler_of(random: Random) -> Callable[[Cpu], Program[None]]:
+        return lambda _cpu: nested(random, of_irqs)
+
     for cpu in machine.cpus:
         random = Random(seed * 100 + cpu.index)
         times = sorted(random.randrange(6000) for _ in range(15))
-        cpu.interrupts.attach("irq", times, lambda _cpu, random=random: nested(random, of_irqs))
+        cpu.interrupts.attach("irq", times, handler_of(random))
     machine.run([program(cpu) for cpu in machine.cpus])
     return machine
 

@@ -6,7 +6,7 @@ import pytest
 
 from simalloc.machine import Context, Cpu, Instrument, Program
 from simalloc.measure import LockStat, Recorder
-from simalloc.simulation import Model
+from simalloc.runs import Model
 from tests.models import model, run_one, steps_of
 from tests.test_allocators import V4_10_FREE, V4_10_HIT, hit_and_free, refill
 

@@ -6,6 +6,8 @@ split between them is the preset's business (kind `estimated`) and only their su
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from simalloc.hardware import LEVELS, CostModel, share_of_level
 from simalloc.machine import LOCK_KINDS, Activity, Effect, Machine, SpinLock, Step
 
@@ -68,6 +70,23 @@ class KernelSteps:
             self.define("struct_page_miss", Activity.CACHE_MISS, struct_page_miss=share_of_level(level))
             for level in range(LEVELS)
         ]
+
+        self._by_name: dict[str, Step] = {
+            "irq_save": self.irq_save,
+            "irq_restore": self.irq_restore,
+            "irq_restore_alloc": self.irq_restore_alloc,
+            "irq_restore_free": self.irq_restore_free,
+            "preempt_disable": self.preempt_disable,
+            "preempt_enable": self.preempt_enable,
+            "bh_disable": self.bh_disable,
+            "bh_enable": self.bh_enable,
+            "in_irq_test": self.in_irq_test,
+            "irqs_disabled_test": self.irqs_disabled_test,
+        }
+
+    def named(self, names: Iterable[str]) -> list[Step]:
+        """Return the steps that an `Entry` names."""
+        return [self._by_name[name] for name in names]
 
     def define(self, name: str, activity: Activity, effect: Effect = Effect.NONE, **weights: float) -> Step:
         """Define a step that costs the weighted sum of the cost model's parameters named."""

@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
-from simalloc.memory.pcp import PcpSizes
+from dataclasses import dataclass
+
 from simalloc.memory.size import PAGE_SIZE
-from simalloc.memory.zone import watermarks_v4_10
+from simalloc.memory.watermarks import watermarks_v4_10
+
+
+@dataclass(frozen=True, slots=True)
+class PcpSizes:
+    """`batch`: pages moved per refill and drain. `high`: the count at which a free drains. Both in pages."""
+
+    batch: int
+    high: int
+
+    def with_batch(self, batch: int) -> PcpSizes:
+        """Return the sizes of a kernel made to use this batch: `high` stays the same multiple of it.
+
+        Where `high` follows from the zone (Linux v5.14 and later) it only stays at least four batches.
+        """
+        if self.high == 6 * self.batch:
+            return PcpSizes(batch, 6 * batch)
+        return PcpSizes(batch, max(self.high, 4 * batch))
 
 
 def sizes_v4_10(managed_pages: int, local_cpus: int) -> PcpSizes:  # noqa: ARG001 - one rule's shape is every rule's

@@ -227,7 +227,7 @@ class Queue:
         if self.pool:
             yield from self.pool.put(cpu, page)
         else:
-            yield from self.nic.allocator.free_pages(cpu, page)
+            yield from self.nic.allocator.free_pages_each(cpu, (page,))
 
 
 class NicRx(Workload):
