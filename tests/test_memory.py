@@ -57,11 +57,11 @@ PUBLISHED_SIZES = [
 
 @pytest.mark.parametrize(("zone", "batch", "high"), PUBLISHED_SIZES)
 def test_batch_and_high_are_the_published_ones(zone: str, batch: int, high: int) -> None:
-    assert sizes_v4_10(pages_of(zone), local_cpus=8) == PcpSizes(batch, high)
+    assert sizes_v4_10(pages_of(zone), local_cpus=8, low=0) == PcpSizes(batch, high)
 
 
 def test_a_tiny_zone_has_batch_1_and_high_0() -> None:
-    assert sizes_v4_10(pages_of("16MiB"), local_cpus=1) == PcpSizes(batch=1, high=0)
+    assert sizes_v4_10(pages_of("16MiB"), local_cpus=1, low=0) == PcpSizes(batch=1, high=0)
 
 
 def test_watermarks_of_4_gib() -> None:
@@ -137,12 +137,12 @@ def test_a_drain_takes_as_many_as_asked_and_none_twice(counts: tuple[int, int, i
     ("zone", "batch"), [("16MiB", 1), ("64MiB", 3), ("256MiB", 15), ("512MiB", 31), ("1GiB", 63), ("64GiB", 63)]
 )
 def test_batch_since_v5_14(zone: str, batch: int) -> None:
-    assert sizes_v5_14(pages_of(zone), local_cpus=1).batch == batch
+    assert sizes_v5_14(pages_of(zone), local_cpus=1, low=0).batch == batch
 
 
 @pytest.mark.parametrize(("cpus", "high"), [(1, 3096), (8, 387), (12, 258), (13, 4 * 63), (1024, 4 * 63)])
 def test_high_since_v5_14_is_a_cpus_share_of_the_low_watermark_and_at_least_4_batches(cpus: int, high: int) -> None:
-    assert sizes_v5_14(pages_of("4GiB"), cpus).high == high
+    assert sizes_v5_14(pages_of("4GiB"), cpus, watermarks_v4_10(pages_of("4GiB")).low).high == high
 
 
 def scaled(batch: int = 63, high: int = 3096) -> Pcp:

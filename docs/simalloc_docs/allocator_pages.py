@@ -6,6 +6,7 @@ from inspect import getdoc
 
 from simalloc.allocators import VERSIONS, Generation
 from simalloc.memory import pages_of
+from simalloc.memory.watermarks import watermarks_v4_10
 from simalloc.runs.explain import Explained, explain
 from simalloc_docs.markdown import literal, sentence, table, toctree
 
@@ -74,7 +75,7 @@ def _pair(paths: list[Explained]) -> tuple[int, int, int, int]:
 
 
 def _sizes(version: Generation) -> str:
-    sizes = [(zone, version.sizes(pages_of(zone), 1)) for zone in ZONES]
+    sizes = [(zone, version.sizes(pages_of(zone), 1, watermarks_v4_10(pages_of(zone)).low)) for zone in ZONES]
     return table(
         ("Zone, 1 CPU>", "Batch, pages>", "High, pages>"), [(zone, each.batch, each.high) for zone, each in sizes]
     )

@@ -135,8 +135,8 @@ class Generation:
     """Whether what is allocated is counted inside the section (and zone->lock's masked window), or after it."""
     hot_cold: bool
     """Whether callers may ask for cold pages, and call those cold that they free."""
-    sizes: Callable[[int, int], PcpSizes]
-    """Default batch and high, from a zone's pages and the number of CPUs local to it."""
+    sizes: Callable[[int, int, int], PcpSizes]
+    """Default batch and high, from a zone's pages, the number of CPUs local to it, and its LOW watermark."""
     tuning: type[Tuning]
     """How large a refill and a drain are, when a drain is due, and how high follows the load."""
     drain_order: Literal["round robin", "list by list"]
