@@ -105,7 +105,10 @@ class KernelSteps:
         release: Step | None = None,
         of: str = "",
     ) -> SpinLock:
-        """Make a spinlock that pays this kernel's prices, over so many lines of data that move with it; `of` names what has it."""
+        """Make a spinlock that pays this kernel's prices, over so many lines of data that move with it.
+
+        `of` names the object it protects.
+        """
         self._locks += 1
         return SpinLock(
             self.machine,
