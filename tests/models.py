@@ -10,8 +10,8 @@ from typing import Any
 from simalloc.machine import Context, Cpu, Instrument, Program, Sleep
 from simalloc.measure import PageChecker, Recorder, ledger
 from simalloc.memory import MigrateType
+from simalloc.runs import Model, build_model
 from simalloc.scenario import build
-from simalloc.simulation import Model, build_model
 
 
 def model(allocator: str | dict[str, Any] = "v4.10", instruments: Sequence[Instrument] = (), **scenario: Any) -> Model:

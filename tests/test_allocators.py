@@ -13,7 +13,7 @@ from simalloc.machine import Context, Cpu, Program, RuleBroken, Sleep, Sync
 from simalloc.measure import PageChecker, ledger
 from simalloc.memory import MigrateType, sizes_v4_10, sizes_v4_19
 from simalloc.memory.tuning import AutoTuned
-from simalloc.simulation import Model
+from simalloc.runs import Model
 from tests.models import Outcome, model, random_run, run_one, steps_of
 
 ALLOCATORS = sorted(VERSIONS)

@@ -9,8 +9,8 @@ import pytest
 
 from simalloc.plots import FIGURES
 from simalloc.results import Result
+from simalloc.runs import Window, run
 from simalloc.scenario import build
-from simalloc.simulation import Window, run
 
 SHORT_TIME = {"milliseconds": 0.01}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from simalloc.allocators import VERSIONS
-from simalloc.explain import explain, explain_text, explained_scenario, sizes
+from simalloc.runs.explain import explain, explain_text, explained_scenario, sizes
 
 FOLDER = Path(__file__).parent / "stored" / "explain"
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from simalloc.allocators import VERSIONS
 from simalloc.machine import Cpu, Program
 from simalloc.measure import Latency, PageChecker, ledger
+from simalloc.runs import build_model, run, run_workload
 from simalloc.scenario import build
-from simalloc.simulation import build_model, run, run_workload
 from tests.models import model, run_one
 
 ALLOCATORS = sorted(VERSIONS)

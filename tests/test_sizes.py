@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from simalloc.explain import explained_scenario, sizes
 from simalloc.memory import PcpSizes, Tuning, Watermarks, ZoneFacts, sizes_v5_14, sizes_v6_7
 from simalloc.memory.tuning import BELOW_HIGH, RECLAIM, AutoTuned, BlocksDrainAll, DoublingDrains, LaterBursts
+from simalloc.runs.explain import explained_scenario, sizes
 from simalloc.scenario import ScenarioError
 
 # Debian's 6.1.192 and 6.12.117 under QEMU: what their modules and /proc/zoneinfo printed.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from inspect import getdoc
 
 from simalloc.allocators import VERSIONS, Generation
-from simalloc.explain import Explained, explain
 from simalloc.memory import PcpSizes, ZoneFacts, pages_of
+from simalloc.runs.explain import Explained, explain
 from simalloc.scenario.parts import MemorySpec
 from simalloc_docs.markdown import literal, sentence, table, toctree
 

@@ -1,9 +1,8 @@
-"""What commands tell a person, and where what they made is saved. Heavy imports happen inside, as in `cli`."""
+"""What commands tell a person. Heavy imports happen inside, so that --help answers at once."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +11,8 @@ import typer
 if TYPE_CHECKING:
     from simalloc.experiments import Swept
     from simalloc.results import Result
+    from simalloc.runs import Window
     from simalloc.scenario import Scenario
-    from simalloc.simulation import Window
 
 MOST_POINTS = 60
 """Points of a sweep that are printed."""
@@ -37,7 +36,7 @@ def refuse_files(options: dict[str, object]) -> None:
 
 def explain_windows(scenario: Scenario, time: str) -> None:
     """Print, for each case, the first window with interrupts off that is longer than `time`."""
-    from simalloc.explain import first_long_window, window_text  # noqa: PLC0415
+    from simalloc.runs.explain import first_long_window, window_text  # noqa: PLC0415
 
     ghz = scenario.machine.cost_model().clock_ghz
     limit = _cycles("--explain-irqsoff", time, ghz)
@@ -98,8 +97,8 @@ def _cycles(option: str, time: str, ghz: float) -> int:
 
 def window_of(scenario: Scenario, start: str | None, length: str | None) -> Window | None:
     """Return the window to record, None if none is asked for. Raises ScenarioError."""
+    from simalloc.runs import Window  # noqa: PLC0415
     from simalloc.scenario import ScenarioError  # noqa: PLC0415
-    from simalloc.simulation import Window  # noqa: PLC0415
 
     if length is None:
         if start is not None:
@@ -122,47 +121,3 @@ def tell_of_recordings(result: Result) -> None:
             typer.echo(f"{each.name}: the timeline is full, and ends at {end}; record for less", err=True)
         elif each.start >= each.run_end:
             typer.echo(f"{each.name}: no timeline: the run ended at {run_end}, before {begin}", err=True)
-
-
-def save_run(result: Result, out: Path, write: Callable[[str], object], *, whole: bool = True) -> None:
-    """Save a run and the figures it asks for. Raises ScenarioError, the run saved, if it has not what one shows.
-
-    Of a run that is not `whole`, all figures that apply are drawn.
-    """
-    from simalloc.plots import NoSuchFigure, applying, draw, wanted  # noqa: PLC0415
-    from simalloc.scenario import ScenarioError  # noqa: PLC0415
-    from simalloc.traces import write_traces  # noqa: PLC0415
-
-    files = [*result.save(out), *write_traces(result, out)]
-    try:
-        files += draw(result, out, wanted(result) if whole else applying(result))
-    except NoSuchFigure as error:
-        raise ScenarioError(f"plots: {error}. The run is saved in {out}") from None
-    write("\n" + "".join(f"saved {file}\n" for file in files))
-
-
-def saved_run(folder: Path) -> Result:
-    """Read a saved run. Raises ScenarioError."""
-    from simalloc.results import load_result  # noqa: PLC0415
-    from simalloc.scenario import ScenarioError  # noqa: PLC0415
-
-    advice = "give the folder that `simalloc run` or `simalloc sweep` named"
-    try:
-        return load_result(folder)
-    except FileNotFoundError as error:
-        raise ScenarioError(f"{folder}: no saved run: there is no {error.filename}; {advice}") from None
-    except OSError as error:
-        raise ScenarioError(f"{folder}: no saved run: {error.filename}: {error.strerror}; {advice}") from None
-    except (ValueError, TypeError, KeyError, EOFError):
-        fault = "its files are not whole, or not of this version; run it again"
-        raise ScenarioError(f"{folder}: no saved run that can be read: {fault}") from None
-
-
-def make_folder(out: Path) -> None:
-    """Make the folder before anything is simulated: a run that cannot be saved should not be waited for."""
-    from simalloc.scenario import ScenarioError  # noqa: PLC0415
-
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ScenarioError(f"--out {out}: cannot be written: {error.strerror}") from None

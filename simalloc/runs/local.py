@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection, wait
 from threading import current_thread, main_thread
 from time import monotonic
 
-from simalloc.experiments.runs import SweepFailed, Take, Task, execute, failed
+from simalloc.runs.task import SweepFailed, Take, Task, execute, failed
 
 SHORT = 0.1
 """Seconds of a run that is short: waiting for the next would be felt, waiting behind another would not."""

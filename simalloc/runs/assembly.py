@@ -8,8 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean
 
-from simalloc.prices import prices
 from simalloc.results import Published, PublishedError, Result, Row, read_published
+from simalloc.runs.prices import prices
 from simalloc.scenario import Case, Scenario, ScenarioError
 from simalloc.workloads import Measured
 from simalloc.workloads.windows import half_interval

@@ -7,7 +7,7 @@ from socket import create_connection
 from typing import Any
 from urllib.parse import urlsplit
 
-from simalloc.experiments.runs import SweepFailed, Take, Task, execute, failed
+from simalloc.runs.task import SweepFailed, Take, Task, execute, failed
 from simalloc.scenario import ScenarioError
 
 TIMEOUT = 10

@@ -9,7 +9,6 @@ from multiprocessing import Pool
 from pathlib import Path
 
 from simalloc.allocators import Allocator, KernelSteps
-from simalloc.assembly import Assembly, CaseResult
 from simalloc.hardware.times import cycles_of
 from simalloc.machine import Activity, Cpu, Instrument, Machine, Program
 from simalloc.measure import Latency, LockStat, PageChecker, Sections, Timeline, ledger
@@ -18,8 +17,9 @@ from simalloc.memory import MigrateType, Zone, pages_of
 from simalloc.memory.buddy import TOP_PAGES
 from simalloc.memory.initial import fragment, warm
 from simalloc.memory.zone import FIRST_FRAME
-from simalloc.replication import first_round, next_round, seed_of
 from simalloc.results import Result
+from simalloc.runs.assembly import Assembly, CaseResult
+from simalloc.runs.replication import first_round, next_round, seed_of
 from simalloc.scenario import Case, InterruptSpec, Scenario, ScenarioError, find, load
 from simalloc.workloads import WORKLOADS, Measured, Workload, WorkloadSpec
 from simalloc.workloads.arrivals import arrivals, stream

@@ -7,7 +7,7 @@ from statistics import fmean
 
 import numpy as np
 
-from simalloc.assembly import CaseResult
+from simalloc.runs.assembly import CaseResult
 from simalloc.scenario import Case, ReplicationsSpec, Scenario
 from simalloc.workloads.windows import half_interval
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 
-from simalloc.assembly import CaseResult
-from simalloc.experiments.runs import Key, Record, Row, Task, this_version
-from simalloc.replication import first_round, next_round, seed_of
+from simalloc.runs.assembly import CaseResult
+from simalloc.runs.replication import first_round, next_round, seed_of
+from simalloc.runs.task import Key, Record, Row, Task, this_version
 from simalloc.scenario import Scenario
 
 

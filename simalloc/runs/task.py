@@ -12,10 +12,10 @@ from time import process_time
 from traceback import extract_tb
 from typing import Any, Protocol
 
-from simalloc.assembly import CaseResult
 from simalloc.machine import RuleBroken, Stuck
+from simalloc.runs import run_replication
+from simalloc.runs.assembly import CaseResult
 from simalloc.scenario import Scenario, ScenarioError
-from simalloc.simulation import run_replication
 from simalloc.workloads import Measured
 
 Row = dict[str, Any]
