@@ -218,33 +218,36 @@ class Linux(Allocator):
 
     # Draining
 
-    def drain_pages(self, cpu: Cpu, zone: Zone, owner: Cpu | None = None) -> Program[None]:
-        """Return all pages of `owner`'s lists for `zone`, of this CPU's by default, to the buddy lists.
+    def drain_pages(self, cpu: Cpu, zone: Zone, owner: Cpu | None = None, *, pages: int | None = None) -> Program[None]:
+        """Return pages of `owner`'s lists for `zone`, of this CPU's by default, to the buddy lists; all by default.
 
         Where pcps have locks, anybody may: all under one hold, or (v6.10, 55f77df7d715) as much a hold as the largest
         drain that a free makes due.
         """
         if not self.locks:
-            yield from super().drain_pages(cpu, zone, owner)
+            yield from super().drain_pages(cpu, zone, owner, pages=pages)
             return
-        k, pcp = self.k, zone.pcps[(owner or cpu).index]
+        k, pcp, real = self.k, zone.pcps[(owner or cpu).index], self.drains_on_failure
+        left = pages
         while True:
             cpu.site = "drain_pages_zone"
             yield k.irq_save if self.masks else k.preempt_disable
-            yield self.pcp_lock[pcp].acquire
+            yield self.pcp_lock[pcp].acquire if real else k.pcp_trylock
             pcp.is_held = True
-            pages = pcp.count
+            count = pcp.count if left is None else min(left, pcp.count)
             if self.generation.drain_all_chunk == "largest":
-                pages = min(pages, pcp.batch << (pcp.tuning.sizes.scale_max or 0))
-            if pages:
+                count = min(count, pcp.batch << (pcp.tuning.sizes.scale_max or 0))
+            if count:
                 if not self.masks:
                     yield k.irq_save
-                yield from self.free_pcppages_bulk(cpu, zone, pcp, pages)
+                yield from self.free_pcppages_bulk(cpu, zone, pcp, count)
                 if not self.masks:
                     yield k.irq_restore
             pcp.is_held = False
-            left = pcp.count
-            yield self.pcp_lock[pcp].release
+            if left is not None:
+                left -= count
+            is_done = not count or not pcp.count or left == 0
+            yield self.pcp_lock[pcp].release if real else k.pcp_unlock
             yield k.irq_restore if self.masks else k.preempt_enable
-            if not left:
+            if is_done:
                 return

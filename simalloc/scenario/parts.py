@@ -14,6 +14,7 @@ from simalloc.scenario.errors import suggestion
 from simalloc.workloads import (
     AllocBenchSpec,
     LockLoopSpec,
+    MemoryPressureSpec,
     MixedSpec,
     NicRxSpec,
     PageAllocSpec,
@@ -63,6 +64,11 @@ class MemorySpec(Strict):
         default=False,
         description="a task whose allocation fails has all CPUs' pcp lists drained (by IPIs in v4.10, then workers, by "
         "itself in v6.1) and tries again; CPUs may run less far ahead, so it is slower",
+    )
+    vmstat_ms: Annotated[float, Field(gt=0, le=1e6)] | None = Field(
+        default=None,
+        description="every so many ms each CPU's vmstat worker lets its pcp high decay and drains what is idle (v6.7; "
+        "1000 in the kernel); CPUs begin at different times; without it no worker runs",
     )
     span: str = Field(default="256MiB", description="fragmented: the part of the zone that has free pages")
     free_share: Annotated[float, Field(gt=0, le=0.5)] = Field(
@@ -180,7 +186,14 @@ class ReplicationsSpec(Strict):
 
 
 AnyWorkload = (
-    PageAllocSpec | NicRxSpec | AllocBenchSpec | PageFaultSpec | ProducerConsumerSpec | MixedSpec | LockLoopSpec
+    PageAllocSpec
+    | NicRxSpec
+    | AllocBenchSpec
+    | PageFaultSpec
+    | ProducerConsumerSpec
+    | MemoryPressureSpec
+    | MixedSpec
+    | LockLoopSpec
 )
 
 Selection = dict[str, list[str | int]]
