@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mypy_extensions import mypyc_attr
+
 from simalloc.machine import Cpu, Instrument, SpinLock
 
 Tell = Callable[[str, int, float], None]
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class LockTimes(Instrument):
     """Sums per CPU and lock class; `tell(what, cycle, cycles)` hears each of them too.
 
