@@ -6,8 +6,8 @@ python benchmarks/nic_sensitivity.py
 from __future__ import annotations
 
 from simalloc.results import Result
+from simalloc.runs import run
 from simalloc.scenario import load
-from simalloc.simulation import run
 
 VARIATIONS = {
     "as shipped": [],

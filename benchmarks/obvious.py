@@ -184,7 +184,7 @@ class Kernel:
         k, zone, buddy = self.k, self.zone, self.zone.buddy
         pcp = zone.pcps[cpu.index]
         request = yield from self.take_lock(cpu)
-        for mt, pfns in pcp.take_for_drain(pcp.batch):
+        for _, mt, pfns in pcp.take_round_robin(pcp.batch):
             for pfn in pfns:
                 merges = buddy.merges
                 buddy.insert(pfn, 0, mt)

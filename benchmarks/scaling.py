@@ -10,8 +10,8 @@ import resource
 import sys
 import time
 
+from simalloc.runs import run
 from simalloc.scenario import build
-from simalloc.simulation import run
 
 
 def contended(cpus: int, operations: int) -> tuple[float, float]:

@@ -13,8 +13,8 @@ from functools import partial
 import obvious
 
 from simalloc.machine import Activity, Cpu, Program, Step
+from simalloc.runs import Model, build_model
 from simalloc.scenario import build
-from simalloc.simulation import Model, build_model
 from simalloc.workloads import NicRx, NicRxSpec
 from simalloc.workloads.arrivals import poisson, stream
 

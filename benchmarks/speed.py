@@ -18,8 +18,8 @@ import tracemalloc
 from bytecodes import bytecodes, environment
 from situations import Run, Situation, situations
 
+from simalloc.runs import run
 from simalloc.scenario import load
-from simalloc.simulation import run
 
 TURNS = 5
 

@@ -9,8 +9,8 @@ One cycle is the resolution: every sample is integer-divided.
 from __future__ import annotations
 
 from simalloc.results import Result
+from simalloc.runs import run
 from simalloc.scenario import load
-from simalloc.simulation import run
 
 BATCHES = [256, 512, 1024, 2048, 4096]
 

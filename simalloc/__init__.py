@@ -15,19 +15,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from simalloc.experiments import sweep
     from simalloc.results import Result, load_result
+    from simalloc.runs import Window, run
     from simalloc.scenario import Scenario, ScenarioError, build
     from simalloc.scenario.load import load
-    from simalloc.simulation import Window, run
 
 _HOME = {
     "Result": "simalloc.results",
     "Scenario": "simalloc.scenario",
     "ScenarioError": "simalloc.scenario",
-    "Window": "simalloc.simulation",
+    "Window": "simalloc.runs",
     "build": "simalloc.scenario",
     "load": "simalloc.scenario",
     "load_result": "simalloc.results",
-    "run": "simalloc.simulation",
+    "run": "simalloc.runs",
     "sweep": "simalloc.experiments",
 }
 

@@ -10,8 +10,8 @@ from typing import Any
 from simalloc.machine import Context, Cpu, Instrument, Program, Sleep
 from simalloc.measure import PageChecker, Recorder, ledger
 from simalloc.memory import MigrateType
+from simalloc.runs import Model, build_model
 from simalloc.scenario import build
-from simalloc.simulation import Model, build_model
 
 
 def model(allocator: str | dict[str, Any] = "v4.10", instruments: Sequence[Instrument] = (), **scenario: Any) -> Model:
@@ -83,8 +83,7 @@ def random_run(
     system = model(allocator, [checker], machine={"cpus": cpus}, lockstep=lockstep, memory=memory)
     if scarce:
         spare = system.zone.watermarks.min + 40
-        system.zone.buddy.remove_pages(system.zone.free_pages - spare, MigrateType.MOVABLE)
-        system.zone.free_pages = spare
+        system.zone.take(system.zone.free_pages - spare, 0, MigrateType.MOVABLE)
         for view in system.allocator.views[system.zone]:
             view.refresh()
     usable = system.zone.free_pages
@@ -100,7 +99,7 @@ def random_run(
     context = Context.TASK if drains else contexts[seed % 5 % 3]
     end = system.machine.run([program(cpu) for cpu in system.machine.cpus], context)
     checker.check_none_lost(system.zone, usable)
-    pcps = [(pcp.lists, pcp.count, pcp.free_factor) for pcp in system.zone.pcps]
+    pcps = [(pcp.lists, pcp.count, pcp.tuning.snapshot()) for pcp in system.zone.pcps]
     # A CPU that waits for a drain may idle for no cycles once more or less: that counts, but is not seen in time.
     rows = [row for row in ledger(system.machine) if row.cycles or not drains]
     return Outcome(end, rows, system.zone.buddy.blocks(), pcps, got)
@@ -128,7 +127,7 @@ def random_operation(
         yield from allocator.alloc_pages_each(cpu, random.randrange(1, 40), pages, mt=mt)
         held += [(pfn, 0) for pfn in pages]
         got += [(cpu.clock, pfn) for pfn in pages]
-    elif what == 3 and allocator.has_bulk:
+    elif what == 3 and allocator.generation.has_bulk:
         pages = []
         yield from allocator.alloc_pages_bulk(cpu, random.randrange(1, 40), pages, mt)
         held += [(pfn, 0) for pfn in pages]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from simalloc.calibration import Calibration, fit_scenario
+from simalloc.runs import run
 from simalloc.scenario import ScenarioError, build, load
-from simalloc.simulation import run
 
 SMALL = {
     "name": "small",

@@ -11,8 +11,8 @@ from simalloc.allocators.shared_lines import stat_threshold
 from simalloc.machine import Cpu, Mailbox, Program
 from simalloc.measure import mser5
 from simalloc.results import Result
+from simalloc.runs import build_model, run
 from simalloc.scenario import ScenarioError, build, load
-from simalloc.simulation import build_model, run
 
 
 def small(**over: Any) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from sybil.example import SybilFailure
 import simalloc_docs
 from simalloc import hardware
 from simalloc.allocators import VERSIONS
-from simalloc.explain import explain
 from simalloc.hardware import costs, presets
+from simalloc.runs.explain import explain
 from simalloc.scenario import Scenario, load
 from simalloc.workloads import WORKLOADS
 from simalloc_docs import allocator_pages, notebook_pages

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from simalloc.explain import first_long_window, window_text
 from simalloc.hardware.times import cycles_of
 from simalloc.machine import Cpu, Program, Sync
 from simalloc.measure import Latency
 from simalloc.measure.latency import Lengths
+from simalloc.runs import run
+from simalloc.runs.explain import first_long_window, window_text
 from simalloc.scenario import Scenario, build
-from simalloc.simulation import run
 from tests.conftest import Bench
 from tests.interrupting import attach, irqsave, masked
 from tests.models import model, run_one

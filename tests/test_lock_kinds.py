@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from simalloc import theory
 from simalloc.hardware import Distances, Shape, Topology
 from simalloc.machine import LOCK_KINDS, Activity, Cpu, Instrument, Machine, Program, SpinLock, Sync
+from simalloc.runs import run
 from simalloc.scenario import build
-from simalloc.simulation import run
 from simalloc.workloads.windows import half_interval
 from tests.conftest import Bench
 from tests.interrupting import attach

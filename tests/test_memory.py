@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simalloc.hardware import LEVELS, Recency
-from simalloc.memory import MigrateType, Pcp, PcpSizes, Zone, pages_of, size_of, sizes_v4_10, sizes_v5_14
+from simalloc.memory import MigrateType, Pcp, PcpSizes, Tuning, Zone, pages_of, size_of, sizes_v4_10, sizes_v5_14
 from simalloc.memory.initial import fragment, warm
-from simalloc.memory.zone import watermarks_v4_10
+from simalloc.memory.tuning import DoublingDrains
+from simalloc.memory.watermarks import watermarks_v4_10
 
 U, M, R = MigrateType.UNMOVABLE, MigrateType.MOVABLE, MigrateType.RECLAIMABLE
 
@@ -56,11 +57,11 @@ PUBLISHED_SIZES = [
 
 @pytest.mark.parametrize(("zone", "batch", "high"), PUBLISHED_SIZES)
 def test_batch_and_high_are_the_published_ones(zone: str, batch: int, high: int) -> None:
-    assert sizes_v4_10(pages_of(zone), local_cpus=8) == PcpSizes(batch, high)
+    assert sizes_v4_10(pages_of(zone), local_cpus=8, low=0) == PcpSizes(batch, high)
 
 
 def test_a_tiny_zone_has_batch_1_and_high_0() -> None:
-    assert sizes_v4_10(pages_of("16MiB"), local_cpus=1) == PcpSizes(batch=1, high=0)
+    assert sizes_v4_10(pages_of("16MiB"), local_cpus=1, low=0) == PcpSizes(batch=1, high=0)
 
 
 def test_watermarks_of_4_gib() -> None:
@@ -75,7 +76,7 @@ def test_a_zone_of_three_pages_is_refused() -> None:
 
 
 def filled(**pages: int) -> Pcp:
-    pcp = Pcp(PcpSizes(31, 186))
+    pcp = Pcp(Tuning(PcpSizes(31, 186)))
     first = 0
     for name, count in pages.items():
         for pfn in range(first, first + count):
@@ -102,31 +103,31 @@ def test_a_cold_free_goes_to_the_tail() -> None:
 
 @pytest.mark.parametrize("cold", [False, True])
 def test_whoever_asked_for_a_refill_meets_its_pages_in_order(cold: bool) -> None:
-    pcp = Pcp(PcpSizes(4, 24))
+    pcp = Pcp(Tuning(PcpSizes(4, 24)))
     pcp.refill([10, 11, 12, 13], U, cold=cold)
     assert [pcp.pop(U, cold=cold) for _ in range(4)] == [10, 11, 12, 13]
 
 
 def test_a_drain_of_one_list_takes_the_coldest() -> None:
-    assert [pfn for _, pfns in filled(MOVABLE=40).take_for_drain(5) for pfn in pfns] == [0, 1, 2, 3, 4]
+    assert [pfn for _, _, pfns in filled(MOVABLE=40).take_round_robin(5) for pfn in pfns] == [0, 1, 2, 3, 4]
 
 
 def test_a_drain_goes_round_the_lists_from_movable() -> None:
     pcp = filled(UNMOVABLE=9, MOVABLE=9, RECLAIMABLE=9)
-    assert pcp.take_for_drain(4) == [(M, [1000]), (R, [2000]), (U, [0]), (M, [1001])]
+    assert pcp.take_round_robin(4) == [(0, M, [1000]), (0, R, [2000]), (0, U, [0]), (0, M, [1001])]
 
 
 def test_an_empty_list_met_on_the_way_doubles_the_next_share() -> None:
     pcp = filled(UNMOVABLE=9, MOVABLE=9)
     # movable gives 1; reclaimable is empty, so unmovable gives 2; and so on.
-    assert pcp.take_for_drain(6) == [(M, [1000]), (U, [0, 1]), (M, [1001]), (U, [2, 3])]
+    assert pcp.take_round_robin(6) == [(0, M, [1000]), (0, U, [0, 1]), (0, M, [1001]), (0, U, [2, 3])]
 
 
 @given(st.tuples(*[st.integers(0, 60)] * 3), st.data())
 def test_a_drain_takes_as_many_as_asked_and_none_twice(counts: tuple[int, int, int], data: st.DataObject) -> None:
     pcp = filled(UNMOVABLE=counts[0], MOVABLE=counts[1], RECLAIMABLE=counts[2])
     wanted = data.draw(st.integers(0, sum(counts)))
-    taken = [pfn for _, pfns in pcp.take_for_drain(wanted) for pfn in pfns]
+    taken = [pfn for _, _, pfns in pcp.take_round_robin(wanted) for pfn in pfns]
     assert len(set(taken)) == wanted
     assert pcp.count == sum(counts) - wanted == sum(map(len, pcp.lists))
 
@@ -136,40 +137,40 @@ def test_a_drain_takes_as_many_as_asked_and_none_twice(counts: tuple[int, int, i
     ("zone", "batch"), [("16MiB", 1), ("64MiB", 3), ("256MiB", 15), ("512MiB", 31), ("1GiB", 63), ("64GiB", 63)]
 )
 def test_batch_since_v5_14(zone: str, batch: int) -> None:
-    assert sizes_v5_14(pages_of(zone), local_cpus=1).batch == batch
+    assert sizes_v5_14(pages_of(zone), local_cpus=1, low=0).batch == batch
 
 
 @pytest.mark.parametrize(("cpus", "high"), [(1, 3096), (8, 387), (12, 258), (13, 4 * 63), (1024, 4 * 63)])
 def test_high_since_v5_14_is_a_cpus_share_of_the_low_watermark_and_at_least_4_batches(cpus: int, high: int) -> None:
-    assert sizes_v5_14(pages_of("4GiB"), cpus).high == high
+    assert sizes_v5_14(pages_of("4GiB"), cpus, watermarks_v4_10(pages_of("4GiB")).low).high == high
 
 
 def scaled(batch: int = 63, high: int = 3096) -> Pcp:
-    return Pcp(PcpSizes(batch, high), orders=(0, 1, 2, 3, 9))
+    return Pcp(DoublingDrains(PcpSizes(batch, high)), orders=(0, 1, 2, 3, 9))
 
 
 def test_drains_double_up_to_all_but_a_batch() -> None:
     pcp = scaled()
-    assert [pcp.next_drain() for _ in range(8)] == [63, 126, 252, 504, 1008, 2016, 3033, 3033]
+    assert [pcp.tuning.drain(pcp.high, 0) for _ in range(8)] == [63, 126, 252, 504, 1008, 2016, 3033, 3033]
 
 
 def test_a_drain_is_never_less_than_a_batch_nor_more_than_high_leaves() -> None:
     pcp = scaled(high=252)
-    assert [pcp.next_drain() for _ in range(4)] == [63, 126, 189, 189]
+    assert [pcp.tuning.drain(pcp.high, 0) for _ in range(4)] == [63, 126, 189, 189]
 
 
 @pytest.mark.parametrize("high", [63, 64])
 def test_a_high_set_so_low_that_no_batch_can_stay_still_drains(high: int) -> None:
-    assert scaled(high=high).next_drain() == 1
+    assert scaled(high=high).tuning.drain(high, 0) == 1
 
 
 @pytest.mark.parametrize(("order", "blocks"), [(0, 63), (1, 31), (2, 15), (3, 7), (9, 2)])
 def test_a_refill_is_a_batch_of_pages_or_two_blocks(order: int, blocks: int) -> None:
-    assert scaled().refill_blocks(order) == blocks
+    assert scaled().tuning.refill(0, order) == blocks
 
 
 def test_a_batch_of_1_refills_one() -> None:
-    assert scaled(batch=1, high=4).refill_blocks(3) == 1
+    assert scaled(batch=1, high=4).tuning.refill(0, 3) == 1
 
 
 def test_the_count_is_in_pages() -> None:

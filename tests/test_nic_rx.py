@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from simalloc.machine import Context, Cpu, Machine, Mailbox, Program
 from simalloc.results import Result
+from simalloc.runs import run
 from simalloc.scenario import build, load
-from simalloc.simulation import run
 from simalloc.workloads.arrivals import arrivals, bursty, periodic, poisson, stream
 from simalloc.workloads.page_pool import PagePool
 from simalloc.workloads.rx_ring import Ring

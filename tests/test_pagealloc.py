@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from simalloc.results import Result
+from simalloc.runs import run
 from simalloc.scenario import build
-from simalloc.simulation import run
 from simalloc.workloads import PageAllocSpec
 
 

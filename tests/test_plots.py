@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 
 from simalloc.measure.lock_stat import Times
 from simalloc.plots import FIGURES, NoSuchFigure, Series, applying, checked, draw, wanted
-from simalloc.prices import prices
 from simalloc.results import FIGURE_ABOUT, Result
+from simalloc.runs.prices import prices
 from simalloc.scenario import ScenarioError, build, load, shipped
 from tests.test_cli import simalloc
 from tests.test_stored import FOLDER

@@ -17,13 +17,13 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from simalloc.cli import report
+from simalloc.cli.commands.report import report
 from simalloc.report import report_html
 from simalloc.report.numbers import text_of
 from simalloc.report.tables import price_table, result_tables
 from simalloc.results import Result
+from simalloc.runs import Window, run
 from simalloc.scenario import ScenarioError, build
-from simalloc.simulation import Window, run
 from tests.browser import chromium
 from tests.test_plots import stored_result
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from simalloc.machine import Cpu, Program
 from simalloc.measure import Latency, PageChecker, ledger
+from simalloc.runs import build_model, run, run_workload
 from simalloc.scenario import build
-from simalloc.simulation import build_model, run, run_workload
 from tests.models import model, run_one
 
 ALLOCATORS = ["v4.10", "noirq-v2", "v4.11-rc", "bh-disable", "v4.17", "v6.1"]

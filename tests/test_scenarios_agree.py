@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from simalloc.allocators import VERSIONS
 from simalloc.machine import LOCK_KINDS
+from simalloc.runs import run
 from simalloc.scenario import build
-from simalloc.simulation import run
 
 Part = dict[str, Any]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from simalloc.runs import run
 from simalloc.scenario import load, shipped
-from simalloc.simulation import run
 
 FOLDER = Path(__file__).parent / "stored"
 

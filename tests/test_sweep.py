@@ -18,10 +18,10 @@ import simalloc
 from simalloc.experiments import SweepFailed, run_sweep
 from simalloc.experiments import sweeps as module
 from simalloc.experiments.journal import Journal
-from simalloc.experiments.runs import Take, Task, execute
 from simalloc.results import load_result
+from simalloc.runs import run
+from simalloc.runs.task import Take, Task, execute
 from simalloc.scenario import Scenario, ScenarioError, load
-from simalloc.simulation import run
 from tests.sweeping import RUNS, SCENARIO, command, done, recorded, scenario_in, sweep
 
 
@@ -53,12 +53,12 @@ def test_each_row_says_all_that_it_comes_from(scenario: Scenario) -> None:
     row = run_sweep(scenario, out=None).table[0]
     known = ("label", "allocator", "replication", "seed", "allocator.batch", "high", "metric")
     assert [row[name] for name in known] == ["a", "v4.10", 0, 1, 8, 200, "alloc"]
-    assert (len(row["config"]), row["simalloc"], row["status"]) == (16, simalloc.experiments.runs.this_version(), "ok")
+    assert (len(row["config"]), row["simalloc"], row["status"]) == (16, simalloc.runs.task.this_version(), "ok")
 
 
 def test_what_is_done_is_not_done_again(tmp_path: Path, scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
     first = run_sweep(scenario, out=tmp_path)
-    monkeypatch.setattr(simalloc.experiments.runs, "run_replication", None)
+    monkeypatch.setattr(simalloc.runs.task, "run_replication", None)
     again = run_sweep(scenario, out=tmp_path)
     assert (first.reused, again.reused, again.table == first.table) == (0, RUNS, True)
 
@@ -73,7 +73,7 @@ def test_a_changed_scenario_takes_over_what_stays_the_same(tmp_path: Path, scena
 def test_what_another_version_did_is_done_again(tmp_path: Path, scenario: Scenario) -> None:
     run_sweep(scenario, out=tmp_path)
     journal = tmp_path / "runs.jsonl"
-    version = simalloc.experiments.runs.this_version()
+    version = simalloc.runs.task.this_version()
     journal.write_text(journal.read_text().replace(f'"simalloc": "{version}"', '"simalloc": "0.0"'))
     assert run_sweep(scenario, out=tmp_path).reused == 0
 
@@ -151,7 +151,7 @@ FAILING = SCENARIO.replace("latency: false", "latency: false\ninterrupts: [{name
 )
 PLUGIN = """\
 import os, signal
-from simalloc import simulation
+from simalloc.runs import simulation
 real = simulation.attach
 def attach(machine, source, index, seed):
     if source.name == 'boom' and not os.path.exists(os.environ['MENDED']):
@@ -187,7 +187,7 @@ def test_a_failed_run_has_a_row_with_its_error(scenario: Scenario, monkeypatch: 
     def broken(*_: object) -> None:
         raise MemoryError("no page")
 
-    monkeypatch.setattr(simalloc.experiments.runs, "run_replication", broken)
+    monkeypatch.setattr(simalloc.runs.task, "run_replication", broken)
     rows = run_sweep(scenario, out=None).table
     assert (len(rows), rows[0]["status"], rows[0]["error"].split(" (")[0]) == (RUNS, "failed", "MemoryError: no page")
 

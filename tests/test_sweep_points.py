@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from simalloc.results import Result, sweep_table
+from simalloc.runs import run
 from simalloc.scenario import ScenarioError, build, load
-from simalloc.simulation import run
 
 TEXT = """\
 name: s

@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from simalloc.cli import app
+from simalloc.cli.app import load_commands
 from simalloc.machine import Cpu, Instrument, Program, Step
 from simalloc.measure import Timeline
 from simalloc.results import Result, Row, load_result
+from simalloc.runs import Window, run
+from simalloc.runs.simulation import record
 from simalloc.scenario import ScenarioError, build
-from simalloc.simulation import Window, record, run
 from simalloc.traces import functions, recordings, write_traces
 from tests.conftest import Bench
 from tests.models import model, random_operation
@@ -323,11 +324,11 @@ def test_each_point_of_a_sweep_has_a_file_of_its_own() -> None:
 def test_the_command_writes_files_and_draws_from_them_again(tmp_path: Path) -> None:
     sets = ["--set=workload.batches=[40]", "--set=workload.samples=3"]
     options = ["--trace-from=1us", "--trace-for=300ns", f"--out={tmp_path}", "--jobs=1", "--format=csv"]
-    done = CliRunner().invoke(app, ["run", "pagealloc-2017", *sets, *options])
+    done = CliRunner().invoke(load_commands(), ["run", "pagealloc-2017", *sets, *options])
     assert done.exit_code == 0, done.output
     names = {file.name for file in tmp_path.iterdir()}
     assert {"vanilla.trace.json.gz", "bulk.ftrace.txt", "timeline.json.gz", "timeline.png"} <= names
-    assert "timeline.svg" in CliRunner().invoke(app, ["plot", str(tmp_path)]).output
+    assert "timeline.svg" in CliRunner().invoke(load_commands(), ["plot", str(tmp_path)]).output
 
 
 @pytest.mark.parametrize(
@@ -341,12 +342,12 @@ def test_the_command_writes_files_and_draws_from_them_again(tmp_path: Path) -> N
     ],
 )
 def test_a_window_that_cannot_be_is_told(options: list[str], complaint: str) -> None:
-    error = CliRunner().invoke(app, ["run", "pagealloc-2017", *options]).exception
+    error = CliRunner().invoke(load_commands(), ["run", "pagealloc-2017", *options]).exception
     assert isinstance(error, ScenarioError)
     assert complaint in str(error)
 
 
 def test_a_window_after_the_end_is_told(tmp_path: Path) -> None:
     options = ["--trace-from", "1s", "--trace-for", "1us", "--out", str(tmp_path), "--set", "workload.batches=[1]"]
-    done = CliRunner().invoke(app, ["run", "pagealloc-2017", *options, "--jobs", "1", "--format", "csv"])
+    done = CliRunner().invoke(load_commands(), ["run", "pagealloc-2017", *options, "--jobs", "1", "--format", "csv"])
     assert "no timeline: the run ended" in done.output

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from simalloc.plots import FIGURES, pcp_counts, style, timeline
 from simalloc.results import Result
-from simalloc.simulation import Window, run
+from simalloc.runs import Window, run
 from simalloc.traces import recordings
 from tests.test_timeline import recorded, scenario
 

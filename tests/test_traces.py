@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from simalloc.results import Row
-from simalloc.simulation import run
+from simalloc.runs import run
 from simalloc.traces import recordings, write_traces
 from simalloc.traces.ftrace import to_text
 from simalloc.traces.perfetto import events, held, nested

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from simalloc.allocators.pcp_spinlock import PcpSpinlock
+from simalloc.allocators import Linux
 from simalloc.machine import Context, Cpu, Program, Sleep
 from simalloc.measure import LockStat, Recorder, ledger
 from simalloc.memory import MigrateType
+from simalloc.memory.tuning import DoublingDrains
 from tests.models import model, run_one, steps_of
 from tests.test_allocators import hit_and_free, refill
 from tests.test_v4_17 import freed
@@ -86,7 +87,7 @@ def drains(*operations: str) -> tuple[list[int], int]:
                 seen.append(pcp.drained - before)
 
     run_one(system, program)
-    return seen, pcp.free_factor
+    return seen, pcp.tuning.snapshot()[1]
 
 
 def test_frees_without_allocations_drain_twice_as_much_each_time_up_to_all_but_a_batch() -> None:
@@ -107,17 +108,18 @@ def test_a_block_freed_with_no_drain_behind_it_stays() -> None:
 
 def test_a_stride_of_allocations_halves_as_often_as_they_are_many() -> None:
     system = model("v6.1")
-    pcp = system.zone.pcps[0]
+    tuning = system.zone.pcps[0].tuning
+    assert isinstance(tuning, DoublingDrains)
 
     def program(cpu: Cpu) -> Program[None]:
         pages: list[int] = []
         yield from system.allocator.alloc_pages_each(cpu, 30, pages)
         yield from system.allocator.free_pages_each(cpu, pages)
-        pcp.free_factor = 29
+        tuning.free_factor = 29
         assert len(system.allocator.strides.alloc(cpu, 4, MigrateType.UNMOVABLE)) == 4
 
     run_one(system, program)
-    assert pcp.free_factor == 29 >> 4
+    assert tuning.free_factor == 29 >> 4
 
 
 @pytest.mark.parametrize(("expected", "strides"), [(False, [12, 10]), (True, [0, 0])])
@@ -127,10 +129,9 @@ def test_hits_are_taken_in_strides_unless_drains_are_expected(expected: bool, st
 
     def program(cpu: Cpu) -> Program[None]:
         pages: list[int] = []
-        for _ in range(12):
-            pfn = yield from system.allocator.alloc_pages(cpu)
-            assert pfn is not None
-            pages.append(pfn)
+        # The first hit of each kind shows what those after it cost.
+        yield from system.allocator.alloc_pages_each(cpu, 13, pages)
+        yield from system.allocator.free_pages_each(cpu, [pages.pop()])
         freed = system.allocator.strides.free(cpu, pages, 0)
         yield from system.allocator.free_pages_each(cpu, pages[freed:])
         taken.append(freed)
@@ -243,7 +244,7 @@ class AgainstADrain:
         recorder, lock_stat = Recorder(), LockStat()
         system = model("v6.1", [recorder, lock_stat], machine={"cpus": 2})
         allocator = system.allocator
-        assert isinstance(allocator, PcpSpinlock)
+        assert isinstance(allocator, Linux)
         allocator.expect_drains()
         pages: list[int] = []
 
@@ -268,7 +269,7 @@ class AgainstADrain:
         system.machine.run([drains(first), uses(second)])
         mine = [each for each in recorder.steps if each.cpu == 1 and each.start >= 500_200 and each.cycles]
         self.steps = " ".join(each.step.name for each in mine if each.context == "task" and each.step.name != "spin")
-        self.waits = {name: entry.contentions for name, entry in lock_stat.classes.items()}
+        self.waits = {entry.lock: entry.contentions for entry in lock_stat.classes.values()}
         self.allocated = len(pages)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from inspect import getdoc
 
-from simalloc.allocators import VERSIONS, Version
-from simalloc.explain import Explained, explain
+from simalloc.allocators import VERSIONS, Generation
 from simalloc.memory import pages_of
+from simalloc.memory.watermarks import watermarks_v4_10
+from simalloc.runs.explain import Explained, explain
 from simalloc_docs.markdown import literal, sentence, table, toctree
 
 PRICES = "[seed-2017](../machines/seed-2017.md)"
@@ -37,16 +38,12 @@ def pages() -> dict[str, str]:
     return {"allocators/index.md": index, **texts}
 
 
-def page(version: Version, paths: list[Explained]) -> str:
+def page(version: Generation, paths: list[Explained]) -> str:
     """Return the page of one version."""
     parts = [
         f"# {version.name}\n\n{sentence(version.about)}\n",
         f"Models\n: {literal(version.models)}\n",
-        f"Mechanism\n: {{py:class}}`~{version.mechanism.__module__}.{version.mechanism.__qualname__}`: "
-        f"{_first_line(version)}\n",
-        f"Orders on pcp lists\n: {', '.join(map(str, version.mechanism.pcp_orders))}\n",
-        f"Bulk API\n: {'yes' if version.mechanism.has_bulk else 'no'}\n",
-        f"drain_all_pages goes by\n: {DRAINS[version.drain_by]}\n",
+        *(f"{what}\n: {text}\n" for what, text in _parts(version)),
         f"## Batch and high\n\n{literal(getdoc(version.sizes) or '')}\n\n{_sizes(version)}",
         f"## Every path\n\nCycles at the prices of {PRICES}, nobody else wanting the lock.\n\n{_overview(paths)}",
         *_contexts(paths),
@@ -54,8 +51,20 @@ def page(version: Version, paths: list[Explained]) -> str:
     return "\n".join(parts)
 
 
-def _first_line(version: Version) -> str:
-    return literal((getdoc(version.mechanism) or "").partition("\n")[0])
+def _parts(version: Generation) -> list[tuple[str, str]]:
+    """Return what a generation is made of, for a person."""
+    drain = f"{version.drain_order}, picked {version.drain_pick}"
+    return [
+        ("A pcp is used with", version.entry.about),
+        ("An allocation whose pcp gave nothing goes to the", version.otherwise),
+        ("Allocated pages are counted", f"{version.counters} that section"),
+        ("How many pages are kept and move", literal((getdoc(version.tuning) or "").partition("\n")[0])),
+        ("A drain takes pages", drain),
+        ("A list of pages is freed", "one by one" if version.list_free is None else "up to 32 pages in one section"),
+        ("Orders on pcp lists", ", ".join(map(str, version.pcp_orders))),
+        ("Bulk API", "yes" if version.has_bulk else "no"),
+        ("drain_all_pages goes by", DRAINS[version.drain_by]),
+    ]
 
 
 def _pair(paths: list[Explained]) -> tuple[int, int, int, int]:
@@ -65,8 +74,8 @@ def _pair(paths: list[Explained]) -> tuple[int, int, int, int]:
     return alloc.cycles, free.cycles, alloc.cycles + free.cycles, alloc.irqs_off + free.irqs_off
 
 
-def _sizes(version: Version) -> str:
-    sizes = [(zone, version.sizes(pages_of(zone), 1)) for zone in ZONES]
+def _sizes(version: Generation) -> str:
+    sizes = [(zone, version.sizes(pages_of(zone), 1, watermarks_v4_10(pages_of(zone)).low)) for zone in ZONES]
     return table(
         ("Zone, 1 CPU>", "Batch, pages>", "High, pages>"), [(zone, each.batch, each.high) for zone, each in sizes]
     )

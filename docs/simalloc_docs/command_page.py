@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 from simalloc_docs.markdown import table
+
+APPLICATION = Path(__file__).with_name("application.py")
 
 EXIT_CODES = (
     ("0", "done"),
@@ -24,7 +27,7 @@ EXIT_CODES = (
 
 def pages() -> dict[str, str]:
     """Return the page."""
-    command = [sys.executable, "-m", "typer", "simalloc.cli", "utils", "docs", "--name", "simalloc"]
+    command = [sys.executable, "-m", "typer", str(APPLICATION), "utils", "docs", "--name", "simalloc"]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     body = text[text.index("\n## ") :].replace("```console\n$ ", "```text\n")
     intro = (

@@ -1,64 +1,53 @@
-"""What every generation of the page allocator shares: the entry, the zone walk, the buddy path, refill and drain.
+"""What every scheme shares: the entry points, the zone walk and the slow path.
 
-A mechanism (one file each beside this one) says how the pcp lists are protected: it implements `rmqueue` and
-`free_unref_page`, and bulk calls where it has them. Generators here read as the kernel's own functions do; each
-`yield` is a step that takes time, and what changes does so when its step has ended.
+A scheme says how a pcp is used: it implements `rmqueue` and `free_unref_page`, and calls for many pages where it has
+them. `Linux` does so from the parts of a generation; a person's scheme is a subclass of either.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import ClassVar
 
+from simalloc.allocators.buddy_path import BuddyPath
+from simalloc.allocators.drain_all import DrainAll
+from simalloc.allocators.generation import Generation
 from simalloc.allocators.rounds import Rounds
-from simalloc.allocators.shared_lines import LineSwitches, SharedLines
+from simalloc.allocators.shared_lines import LineSwitches
 from simalloc.allocators.steps import KernelSteps
 from simalloc.allocators.strides import Strides
-from simalloc.allocators.view import ZoneView
-from simalloc.hardware import Recency
-from simalloc.machine import NMI, Await, Burst, Cpu, Machine, Program, RuleBroken, SendIpi, SpinLock, Step, Sync
+from simalloc.machine import NMI, Cpu, Machine, Program, RuleBroken, Sync
 from simalloc.memory import MigrateType, Pcp, Zone
 
-DrainBy = Literal["ipi", "worker", "caller"]
-"""How drain_all_pages reaches other CPUs' lists; the caller takes their locks, which its mechanism must have."""
 
+class Allocator(BuddyPath, ABC):
+    """A page allocator over `zones`; each CPU prefers those of its own node, then the nearest, in the order given."""
 
-class Allocator(ABC):
-    """A page allocator over `zones`; each CPU prefers those of its own node, then the nearest, in the order given.
+    hits_are_constant: ClassVar[bool] = False
+    """Whether an allocation or free that finds what it wants in the pcp always takes the same steps in one context,
+    and changes nothing but the pcp's lists, count and `tuning`.
 
-    Subclasses protect the pcp lists: Linux v4.10 (ea57485af8f4) where nothing else is said.
+    Runs of such hits, and rounds of them, are then counted instead of simulated one by one: the same result, many
+    times faster. A class that changes anything declares this anew; without its own declaration it is not trusted.
     """
-
-    has_bulk: ClassVar[bool] = False
-    """Whether there is a bulk API; without one `alloc_pages_bulk` may not be called."""
-
-    pcp_orders: ClassVar[Sequence[int]] = (0,)
-    """The orders of which CPUs keep blocks."""
 
     def __init__(
         self,
         machine: Machine,
         zones: Sequence[Zone],
         steps: KernelSteps,
+        generation: Generation,
         *,
-        drain_by: DrainBy = "worker",
-        lines: LineSwitches = LineSwitches(),  # noqa: B008 - frozen
+        lines: LineSwitches | None = None,
     ) -> None:
-        self.machine = machine
-        self.hooks = machine.hooks
-        self.zones = list(zones)
+        super().__init__(machine, zones, steps, generation, lines=lines)
         self.zonelists = [zonelist(machine, zones, cpu) for cpu in machine.cpus]
-        self.k = steps
-        self.lines = SharedLines(machine, steps, lines)
-        moving = steps.costs["zone_lines"] if lines.zone else 0.0
-        self.zone_lock: dict[Zone, SpinLock] = {zone: steps.lock("zone->lock", moving) for zone in zones}
-        self.views: dict[Zone, list[ZoneView]] = {zone: [ZoneView(zone) for _ in machine.cpus] for zone in zones}
-        half_point = round(steps.costs["struct_page_lines"])
-        self.recency = [Recency(half_point) for _ in machine.cpus]
+        self.pcp_orders = tuple(generation.pcp_orders)
+        self.counts_hits = declares_constant_hits(type(self))
         self.strides = Strides(self)
         self.rounds = Rounds(self)
-        self.drain_by = drain_by
+        self.drains = DrainAll(self)
         self.drains_on_failure = False
         self.hits_take_locks = False
 
@@ -101,16 +90,21 @@ class Allocator(ABC):
         if self.lines.any:
             yield from self.lines.pages(cpu, (pfn,))
         zone = self.zone_of(pfn)
-        yield from self._free_any(cpu, zone, pfn, order, cold=cold)
+        if order in self.pcp_orders:
+            yield from self.free_unref_page(cpu, zone, pfn, order, cold=cold)
+        else:
+            yield from self.free_pages_ok(cpu, zone, pfn, order)
 
     def alloc_pages_bulk(
         self, cpu: Cpu, count: int, pages: list[int], mt: MigrateType = MigrateType.UNMOVABLE
     ) -> Program[int]:
-        """Append up to `count` order-0 pages to `pages`, return how many. Only mechanisms with `has_bulk` have it."""
-        raise TypeError(f"{type(self).__name__} has no bulk API (asked for {count} pages on {cpu!r}: {pages}, {mt})")
+        """Append up to `count` order-0 pages to `pages`, return how many. Only generations with `bulk` have it."""
+        raise TypeError(
+            f"{self.generation.name} has no bulk API (asked for {count} pages on {cpu!r}: {pages}, {mt.name})"
+        )
 
     def free_pages_bulk(self, cpu: Cpu, pages: Sequence[int]) -> Program[None]:
-        """Free order-0 pages one after the other (`free_hot_cold_page_list`: no gain per page in this era)."""
+        """Free order-0 pages one after the other (`free_hot_cold_page_list`: no gain per page up to v4.14)."""
         yield from self.free_pages_each(cpu, pages)
 
     @staticmethod
@@ -130,7 +124,8 @@ class Allocator(ABC):
             if hits:
                 pages += hits
                 continue
-            pfn = yield from self.alloc_pages(cpu, order, mt)
+            call = self.alloc_pages(cpu, order, mt)
+            pfn = yield from (call if order else self.strides.learn_alloc(cpu, call))
             if pfn is None:
                 return
             pages.append(pfn)
@@ -141,21 +136,89 @@ class Allocator(ABC):
         while done < len(pages):
             hits = 0 if order else self.strides.free(cpu, pages, done)
             if not hits:
-                yield from self.free_pages(cpu, pages[done], order)
+                call = self.free_pages(cpu, pages[done], order)
+                yield from (call if order else self.strides.learn_free(cpu, pages[done], call))
             done += hits or 1
 
-    # What a mechanism decides
+    # What a scheme decides
 
     @abstractmethod
-    def rmqueue(self, cpu: Cpu, zone: Zone, mt: MigrateType, *, cold: bool) -> Program[int | None]:
-        """Take one order-0 page of `zone`, from the pcp lists if this context may use them."""
+    def rmqueue(self, cpu: Cpu, zone: Zone, order: int, mt: MigrateType, *, cold: bool) -> Program[int | None]:
+        """Take one block of an order that the pcp has from `zone`, from its lists if this context may use them."""
 
     @abstractmethod
-    def free_unref_page(self, cpu: Cpu, zone: Zone, pfn: int, *, cold: bool) -> Program[None]:
-        """Free one order-0 page of `zone`, to the pcp lists if this context may use them."""
+    def free_unref_page(self, cpu: Cpu, zone: Zone, pfn: int, order: int, *, cold: bool) -> Program[None]:
+        """Free one block of such an order to `zone`, to the pcp lists if this context may use them."""
 
-    def note_alloc(self, pcp: Pcp, hits: int = 1) -> None:  # noqa: B027 - most have nothing to note
-        """Change what `hits` allocations change in a pcp beside its lists, one by one or in a stride: here nothing."""
+    # Refill and drain. The caller has masked what its generation masks.
+
+    def rmqueue_bulk(
+        self, cpu: Cpu, zone: Zone, pcp: Pcp, mt: MigrateType, *, order: int = 0, cold: bool = False
+    ) -> Program[None]:
+        """Refill an empty pcp list with as many blocks as `tuning` says, under one hold of zone->lock."""
+        lock = self.zone_lock[zone]
+        cpu.site = "rmqueue_bulk"
+        yield lock.acquire
+        count = pcp.tuning.refill(pcp.count, order)
+        pcp.refill((yield from self._remove(cpu, zone, order, mt, count=count)), pcp.place(order, mt), cold=cold)
+        yield lock.release
+
+    def free_pcppages_bulk(self, cpu: Cpu, zone: Zone, pcp: Pcp, count: int, first: int = 0) -> Program[None]:
+        """Return `count` of the coldest pages to the buddy lists under one hold of zone->lock.
+
+        List by list, that of number `first` comes before the others. What is picked before the lock is had has its
+        buddies prefetched meanwhile.
+        """
+        parts, lock = self.generation, self.zone_lock[zone]
+        cpu.site = "free_pcppages_bulk"
+        if parts.drain_pick == "before lock":
+            yield self.k.pcp_pick * count
+            self.must_have(cpu, pcp.count, count)
+            picked = pcp.take_round_robin(count)
+            yield lock.acquire
+            yield from self._insert(cpu, zone, picked, picked=True)
+        elif parts.drain_order == "round robin":
+            yield lock.acquire
+            self.must_have(cpu, pcp.count, count)
+            yield from self._insert(cpu, zone, pcp.take_round_robin(count))
+        else:
+            yield lock.acquire
+            for run in pcp.take_list_by_list(count, first):
+                # Each list goes back when its turn comes, and those who look without the lock see it then.
+                yield Sync()
+                yield from self._insert(cpu, zone, [run])
+        yield lock.release
+
+    @staticmethod
+    def must_have(cpu: Cpu, there: int, needed: int) -> None:
+        """Raise RuleBroken if pages that were on a pcp list have gone: somebody used it in between."""
+        if there < needed:
+            raise RuleBroken(
+                f"cpu {cpu.index} at cycle {cpu.clock} in {cpu.site}: the pcp list it works on has {there} pages, it "
+                f"had {needed}; an interrupt has used it meanwhile"
+            )
+
+    # Draining every CPU's lists
+
+    def expect_drains(self) -> None:
+        """Let a task whose allocation fails drain all pcp lists and try again, as direct reclaim does.
+
+        By IPIs, that bounds how far every CPU's clock may run ahead; by the caller, it makes the pcps' locks real.
+        """
+        self.drains_on_failure = True
+        self.drains.expect()
+
+    def drain_all_pages(self, cpu: Cpu) -> Program[None]:
+        """Have the pages on every CPU's lists returned to the buddy lists, and wait for that."""
+        return self.drains.run(cpu)
+
+    def drain_pages(self, cpu: Cpu, zone: Zone, owner: Cpu | None = None) -> Program[None]:
+        """Return all pages of `owner`'s lists for `zone`, of this CPU's by default, to the buddy lists."""
+        pcp = zone.pcps[(owner or cpu).index]
+        yield self.k.irq_save
+        if pcp.count:
+            yield from self.free_pcppages_bulk(cpu, zone, pcp, pcp.count)
+        yield self.k.irq_restore
 
     # The zone walk
 
@@ -167,14 +230,9 @@ class Allocator(ABC):
         raise ValueError(f"no zone has page frame {pfn}")
 
     def _rmqueue_any(self, cpu: Cpu, zone: Zone, order: int, mt: MigrateType, *, cold: bool) -> Program[int | None]:
-        if order:
-            return self.rmqueue_buddy(cpu, zone, order, mt)
-        return self.rmqueue(cpu, zone, mt, cold=cold)
-
-    def _free_any(self, cpu: Cpu, zone: Zone, pfn: int, order: int, *, cold: bool) -> Program[None]:
-        if order:
-            return self.free_pages_ok(cpu, zone, pfn, order)
-        return self.free_unref_page(cpu, zone, pfn, cold=cold)
+        if order in self.pcp_orders:
+            return self.rmqueue(cpu, zone, order, mt, cold=cold)
+        return self.rmqueue_buddy(cpu, zone, order, mt)
 
     def _slow_path(self, cpu: Cpu, order: int, mt: MigrateType, *, cold: bool) -> Program[int | None]:
         pfn = yield from self._down_to_min(cpu, order, mt, cold=cold)
@@ -194,163 +252,6 @@ class Allocator(ABC):
                     return pfn
         return None
 
-    # The buddy path: order > 0, and contexts barred from the pcp lists
-
-    def rmqueue_buddy(self, cpu: Cpu, zone: Zone, order: int, mt: MigrateType) -> Program[int | None]:
-        """Take one block straight from the buddy lists, under zone->lock with interrupts masked."""
-        lock = self.zone_lock[zone]
-        cpu.site = "rmqueue_buddy"
-        yield self.k.irq_save
-        yield lock.acquire
-        taken = yield from self._remove(cpu, zone, order, mt)
-        yield lock.release
-        if taken:
-            yield self.k.zone_counters
-        yield self.k.irq_restore
-        return taken[0] if taken else None
-
-    def free_pages_ok(self, cpu: Cpu, zone: Zone, pfn: int, order: int) -> Program[None]:
-        """Give one block straight back to the buddy lists (`__free_pages_ok`)."""
-        lock = self.zone_lock[zone]
-        cpu.site = "free_pages_ok"
-        yield self.k.free_prepare
-        mt = self.views[zone][cpu.index].pageblock_type(pfn)
-        yield self.k.irq_save
-        yield self.k.event_counter
-        yield lock.acquire
-        yield from self._insert(cpu, zone, [(mt, [pfn])], order)
-        yield lock.release
-        yield self.k.irq_restore
-
-    # Refill and drain. The caller has masked what its generation masks.
-
-    def rmqueue_bulk(self, cpu: Cpu, zone: Zone, pcp: Pcp, mt: MigrateType, *, cold: bool) -> Program[None]:
-        """Refill an empty pcp list with `batch` pages under one hold of zone->lock."""
-        lock = self.zone_lock[zone]
-        cpu.site = "rmqueue_bulk"
-        yield lock.acquire
-        pfns = yield from self._remove(cpu, zone, 0, mt, count=pcp.batch)
-        pcp.refill(pfns, mt, cold=cold)
-        yield lock.release
-
-    def free_pcppages_bulk(self, cpu: Cpu, zone: Zone, pcp: Pcp, count: int) -> Program[None]:
-        """Return `count` of the coldest pages to the buddy lists under one hold of zone->lock."""
-        lock = self.zone_lock[zone]
-        cpu.site = "free_pcppages_bulk"
-        yield lock.acquire
-        self.must_have(cpu, pcp.count, count)
-        yield from self._insert(cpu, zone, pcp.take_for_drain(count), 0)
-        yield lock.release
-
-    @staticmethod
-    def must_have(cpu: Cpu, there: int, needed: int) -> None:
-        """Raise RuleBroken if pages that were on a pcp list have gone: somebody used it in between."""
-        if there < needed:
-            raise RuleBroken(
-                f"cpu {cpu.index} at cycle {cpu.clock} in {cpu.site}: the pcp list it works on has {there} pages, it "
-                f"had {needed}; an interrupt has used it meanwhile"
-            )
-
-    # Draining every CPU's lists
-
-    def expect_drains(self) -> None:
-        """Let a task whose allocation fails drain all pcp lists and try again, as direct reclaim does.
-
-        That sends IPIs, so it bounds how far every CPU's clock may run ahead.
-        """
-        self.drains_on_failure = True
-        self.machine.expect_ipis(max(1, round(self.k.costs["ipi_delivery"])))
-
-    def drain_all_pages(self, cpu: Cpu) -> Program[None]:  # noqa: ARG002 - who drains as the caller asks
-        """Have every CPU return the pages on its pcp lists, and wait for the slowest.
-
-        The kernel spares CPUs whose lists it finds empty, by a read that races with their use. Here every CPU is
-        asked: what another CPU's lists hold right now is not known on local clocks, and finding out is as dear.
-
-        By IPI, in hardirq context, up to Linux v4.10 (ea57485af8f4); by a worker, in a task, from v4.11
-        (0ccce3b92421). Who drains as the caller has this differently.
-        """
-        yield Sync()
-        targets = self.machine.cpus
-        waiting = self.machine.spin_step if self.drain_by == "ipi" else self.machine.idle_step
-        done = Await(self.machine, len(targets), waiting)
-
-        def drain(target: Cpu) -> Program[None]:
-            for zone in self.zones:
-                yield from self.drain_pages(target, zone)
-            yield Sync()
-            done.arrive(target)
-
-        def wake_worker(target: Cpu) -> Program[None]:
-            target.interrupts.queue_work(drain)
-            yield from ()
-
-        handler = drain if self.drain_by == "ipi" else wake_worker
-        for target in targets:
-            yield SendIpi(target, "drain_local_pages", handler)
-        yield done
-
-    def drain_pages(self, cpu: Cpu, zone: Zone) -> Program[None]:
-        """Return all pages of this CPU's lists for `zone` to the buddy lists."""
-        pcp = zone.pcps[cpu.index]
-        yield self.k.irq_save
-        if pcp.count:
-            yield from self.free_pcppages_bulk(cpu, zone, pcp, pcp.count)
-        yield self.k.irq_restore
-
-    def _remove(self, cpu: Cpu, zone: Zone, order: int, mt: MigrateType, *, count: int = 1) -> Program[list[int]]:
-        """Take up to `count` blocks off the buddy lists and charge for it; zone->lock is held."""
-        k, buddy = self.k, zone.buddy
-        splits, fallbacks = buddy.splits, buddy.fallbacks
-        if order:
-            pfns = [block for _ in range(count) if (block := buddy.remove(order, mt)) is not None]
-        else:
-            pfns = buddy.remove_pages(count, mt)
-        zone.free_pages -= len(pfns) << order
-        for saw in self.hooks.pages_removed:
-            saw(cpu, zone, order, mt, pfns)
-        self.views[zone][cpu.index].refresh()
-        yield Burst(
-            (k.buddy_remove, len(pfns)),
-            (k.buddy_split, buddy.splits - splits),
-            (k.buddy_fallback, buddy.fallbacks - fallbacks),
-            *self._misses(cpu, pfns),
-        )
-        if self.lines.any:
-            yield from self.lines.buddy(cpu, zone, -(len(pfns) << order), pfns)
-        return pfns
-
-    def _misses(self, cpu: Cpu, pfns: Sequence[int]) -> list[tuple[Step, int]]:
-        """Use many struct pages; return the steps of those that have gone cold."""
-        misses = self.k.struct_page_miss
-        return [(misses[level], pages) for level, pages in self.recency[cpu.index].touch_all(pfns) if level]
-
-    def _insert(
-        self, cpu: Cpu, zone: Zone, runs: list[tuple[MigrateType, list[int]]], order: int, *, picked: bool = False
-    ) -> Program[None]:
-        """Put runs of blocks of one type on the buddy lists and charge for them; zone->lock is held.
-
-        `picked`: they have been taken off their pcp lists, and paid for, before.
-        """
-        buddy = zone.buddy
-        merges, blocks = buddy.merges, 0
-        for mt, pfns in runs:
-            blocks += len(pfns)
-            if order:
-                for pfn in pfns:
-                    buddy.insert(pfn, order, mt)
-            else:
-                buddy.insert_pages(pfns, mt)
-        zone.free_pages += blocks << order
-        for saw in self.hooks.pages_inserted:
-            for mt, pfns in runs:
-                saw(cpu, zone, order, mt, pfns)
-        self.views[zone][cpu.index].refresh()
-        insert = self.k.buddy_insert_picked if picked else self.k.buddy_insert
-        yield Burst((insert, blocks), (self.k.buddy_merge, buddy.merges - merges))
-        if self.lines.any:
-            yield from self.lines.buddy(cpu, zone, blocks << order, ())
-
 
 def zonelist(machine: Machine, zones: Sequence[Zone], cpu: Cpu) -> list[Zone]:
     """Return the zones in the order in which a CPU tries them: its own node's first, then nodes by distance.
@@ -365,3 +266,17 @@ def zonelist(machine: Machine, zones: Sequence[Zone], cpu: Cpu) -> list[Zone]:
         return zone.node != home, topology.transfer(cpu.index, nodes.get(zone.node, cpu.index)), zone.node
 
     return sorted(zones, key=distance)
+
+
+def declares_constant_hits(scheme: type) -> bool:
+    """Whether the most derived class that has methods of its own declares `hits_are_constant`.
+
+    A class that overrides anything may have made hits differ, whatever the class it comes from declares.
+    """
+    for each in scheme.__mro__:
+        own = vars(each)
+        if "hits_are_constant" in own:
+            return bool(own["hits_are_constant"])
+        if any(callable(value) or isinstance(value, property | staticmethod | classmethod) for value in own.values()):
+            return False
+    return False

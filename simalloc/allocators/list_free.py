@@ -6,14 +6,17 @@ that drop many references at once, as release_pages() does for munmap.
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from itertools import groupby
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
-from simalloc.allocators.base import Allocator
+from simalloc.allocators.generation import ListFree
 from simalloc.machine import Burst, Cpu, Program
-from simalloc.memory import MigrateType, Pcp, Zone
+from simalloc.memory import MigrateType, Zone
+
+if TYPE_CHECKING:
+    from simalloc.allocators.linux import Linux
 
 SWAP_CLUSTER_MAX = 32
 """Pages committed at most before interrupts, or others that want the pcp, are let in."""
@@ -22,48 +25,56 @@ Prepared = tuple[Zone, MigrateType, int]
 """A page that only waits to be committed: its zone, its type, and the page."""
 
 
-class ListFree(Allocator):
-    """What mechanisms share that free lists in two passes."""
+def free_list(linux: Linux, how: ListFree, cpu: Cpu, pages: Sequence[int]) -> Program[None]:
+    """Drop the last references to order-0 pages and free them in two passes."""
+    if not pages:
+        return
+    linux._not_in_nmi(cpu, "frees")
+    for saw in linux.hooks.page_freed:
+        for pfn in pages:
+            saw(cpu, pfn, 0)
+    yield linux.k.put_page * len(pages)
+    yield Burst(*linux._misses(cpu, pages))
+    yield from linux.lines.pages(cpu, pages)
+    cpu.site = "free_unref_page_list"
+    yield linux.k.free_prepare * len(pages)
+    zones = list(map(linux.zone_of, pages))
+    types = [linux.views[zone][cpu.index].pageblock_type(pfn) for zone, pfn in zip(zones, pages, strict=True)]
+    prepared: list[Prepared] = list(zip(zones, types, pages, strict=True))
+    for section in sections(prepared, how):
+        for step in linux.entering:
+            yield step
+        pcp = section[0][0].pcps[cpu.index]
+        if how.waits:
+            yield from linux.wait_for_lock(pcp)
+        for run in by_zone(section):
+            yield from _commit(linux, cpu, run)
+        if linux.locks:
+            yield from linux.unlock(pcp)
+        for step in linux.leaving_free:
+            yield step
 
-    def free_pages_bulk(self, cpu: Cpu, pages: Sequence[int]) -> Program[None]:
-        """Drop the last references to order-0 pages and free them in two passes."""
-        if not pages:
-            return
-        self._not_in_nmi(cpu, "frees")
-        for saw in self.hooks.page_freed:
-            for pfn in pages:
-                saw(cpu, pfn, 0)
-        yield self.k.put_page * len(pages)
-        yield Burst(*self._misses(cpu, pages))
-        yield from self.lines.pages(cpu, pages)
-        cpu.site = "free_unref_page_list"
-        yield self.k.free_prepare * len(pages)
-        zones = list(map(self.zone_of, pages))
-        types = [self.views[zone][cpu.index].pageblock_type(pfn) for zone, pfn in zip(zones, pages, strict=True)]
-        yield from self.commit_list(cpu, list(zip(zones, types, pages, strict=True)))
 
-    @abstractmethod
-    def commit_list(self, cpu: Cpu, prepared: list[Prepared]) -> Program[None]:
-        """Second pass: commit the pages, protected against whoever else may use the pcp lists."""
+def _commit(linux: Linux, cpu: Cpu, prepared: Sequence[Prepared]) -> Program[None]:
+    """Push pages of one zone, and drain whenever that is due."""
+    k, zone = linux.k, prepared[0][0]
+    pcp = zone.pcps[cpu.index]
+    done = 0
+    while done < len(prepared):
+        run = prepared[done : done + pcp.tuning.room(pcp.count) + 1]
+        yield k.event_counter * len(run)
+        yield k.pcp_push * len(run)
+        for _, mt, pfn in run:
+            pcp.push(pfn, mt)
+        yield from linux.committed(cpu, zone, pcp, len(run), 0, run[-1][1])
+        done += len(run)
 
-    @abstractmethod
-    def drain_at_high(self, cpu: Cpu, zone: Zone, pcp: Pcp, place: int) -> Program[None]:
-        """Give some pages back to the buddy lists: list `place` has just got one, and the count is at the high mark."""
 
-    def commit(self, cpu: Cpu, prepared: Sequence[Prepared]) -> Program[None]:
-        """Push pages of one zone, and drain whenever the count is at the high mark."""
-        k, zone = self.k, prepared[0][0]
-        pcp = zone.pcps[cpu.index]
-        done = 0
-        while done < len(prepared):
-            run = prepared[done : done + max(pcp.high - pcp.count, 1)]
-            yield k.event_counter * len(run)
-            yield k.pcp_push * len(run)
-            for _, mt, pfn in run:
-                pcp.push(pfn, mt)
-            if pcp.count >= pcp.high:
-                yield from self.drain_at_high(cpu, zone, pcp, run[-1][1])
-            done += len(run)
+def sections(prepared: Sequence[Prepared], how: ListFree) -> list[Sequence[Prepared]]:
+    """Split a list into what is committed in one section each."""
+    if not how.by_zone:
+        return windows(prepared)
+    return [window for of_zone in by_zone(prepared) for window in windows(of_zone)]
 
 
 def by_zone(prepared: Sequence[Prepared]) -> list[list[Prepared]]:

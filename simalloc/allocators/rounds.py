@@ -49,8 +49,8 @@ class Rounds:
         """Run the program that `body` makes `times` times; return what came out, each with how often it did.
 
         Nothing but the CPU's pcp lists may carry over from one to the next. Where nothing can be counted (in lockstep,
-        under observers of pages or steps, where a hit takes a real lock, which observers hear of) every round is run;
-        the result is the same, to the cycle.
+        under observers of pages or steps, where a hit takes a real lock, which observers hear of, for a scheme that
+        does not declare its hits constant) every round is run; the result is the same, to the cycle.
         """
         results: list[tuple[T, int]] = []
         past = [self._state(cpu)]
@@ -71,8 +71,9 @@ class Rounds:
 
     def _may_count(self, cpu: Cpu) -> bool:
         allocator, hooks = self._allocator, self._allocator.hooks
-        watched = hooks.page_allocated or hooks.page_freed or allocator.hits_take_locks
-        return cpu.room() > 0 and not watched and not cpu.interrupts.forbid_strides()
+        watched = hooks.page_allocated or hooks.page_freed
+        may = allocator.counts_hits and not allocator.hits_take_locks and not watched
+        return may and cpu.room() > 0 and not cpu.interrupts.forbid_strides()
 
     def _measure(
         self, cpu: Cpu, period: int, uses: int, wanted: int, body: Callable[[], Program[T]]
@@ -107,7 +108,7 @@ class Rounds:
         allocator = self._allocator
         pcps = [(zone, zone.pcps[cpu.index]) for zone in allocator.zones]
         return _State(
-            tuple((tuple(map(tuple, pcp.lists)), pcp.free_factor) for _, pcp in pcps),
+            tuple((tuple(map(tuple, pcp.lists)), pcp.tuning.snapshot()) for _, pcp in pcps),
             (
                 cpu.tally[allocator.k.spin_lock.index],
                 *((pcp.refilled, pcp.drained, zone.free_pages) for zone, pcp in pcps),

@@ -6,6 +6,8 @@ split between them is the preset's business (kind `estimated`) and only their su
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from simalloc.hardware import LEVELS, CostModel, share_of_level
 from simalloc.machine import LOCK_KINDS, Activity, Effect, Machine, SpinLock, Step
 
@@ -69,6 +71,23 @@ class KernelSteps:
             for level in range(LEVELS)
         ]
 
+        self._by_name: dict[str, Step] = {
+            "irq_save": self.irq_save,
+            "irq_restore": self.irq_restore,
+            "irq_restore_alloc": self.irq_restore_alloc,
+            "irq_restore_free": self.irq_restore_free,
+            "preempt_disable": self.preempt_disable,
+            "preempt_enable": self.preempt_enable,
+            "bh_disable": self.bh_disable,
+            "bh_enable": self.bh_enable,
+            "in_irq_test": self.in_irq_test,
+            "irqs_disabled_test": self.irqs_disabled_test,
+        }
+
+    def named(self, names: Iterable[str]) -> list[Step]:
+        """Return the steps that an `Entry` names."""
+        return [self._by_name[name] for name in names]
+
     def define(self, name: str, activity: Activity, effect: Effect = Effect.NONE, **weights: float) -> Step:
         """Define a step that costs the weighted sum of the cost model's parameters named."""
         return self.machine.steps.define(name, activity, self.costs.cycles(weights), effect, weights)
@@ -78,9 +97,18 @@ class KernelSteps:
         return self.define(name, activity, effect, **{name: 1.0})
 
     def lock(
-        self, name: str, protected_lines: float = 0, *, acquire: Step | None = None, release: Step | None = None
+        self,
+        name: str,
+        protected_lines: float = 0,
+        *,
+        acquire: Step | None = None,
+        release: Step | None = None,
+        of: str = "",
     ) -> SpinLock:
-        """Make a spinlock that pays this kernel's prices, over so many lines of data that move with it."""
+        """Make a spinlock that pays this kernel's prices, over so many lines of data that move with it.
+
+        `of` names the object it protects.
+        """
         self._locks += 1
         return SpinLock(
             self.machine,
@@ -90,4 +118,5 @@ class KernelSteps:
             lines=protected_lines,
             kind=self.lock_kind,
             seed=hash((self._seed, self._locks)),
+            of=of,
         )

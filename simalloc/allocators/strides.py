@@ -1,10 +1,11 @@
 """Runs of pcp hits in one arithmetic step.
 
-Nobody writes a hit path twice: it is recorded from the allocator's own generator, run once against a scratch zone. A
-hit then costs the recorded steps and moves one page between the pcp list's head and the caller (what else it changes
-the allocator's `note_alloc` says), and as many hits are taken at once as fit before the next thing that matters: the
-list's end, the high mark, or the CPU's horizon. Where none fits (in lockstep, under an observer of steps, on a path
-that takes a real lock) callers take the ordinary way, with the same result to the cycle.
+Nobody writes a hit path twice: it is learnt from the first hit of its kind, whose steps are noted while it runs. Those
+after it cost the same steps, which a scheme declares (`hits_are_constant`), and move one page between the pcp list's
+head and the caller; what else changes, the pcp's `tuning` is told. As many hits are taken at once as fit before the
+next thing that matters: the list's end, the high mark, or the CPU's horizon. Where none fits (in lockstep, under an
+observer of steps, on a path that takes a real lock, for a scheme that declares nothing) callers take the ordinary way,
+with the same result to the cycle.
 """
 
 from __future__ import annotations
@@ -12,14 +13,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
-from simalloc.allocators.view import ZoneView
-from simalloc.machine import FOREVER, Context, Cpu, Effect, Program, Step
-from simalloc.memory import SMALLEST_ZONE, MigrateType, PcpSizes, Zone
+from simalloc.machine import FOREVER, Burst, Context, Cpu, Effect, Program, Step
+from simalloc.memory import MigrateType, Pcp
 
 if TYPE_CHECKING:
     from simalloc.allocators.base import Allocator
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +42,13 @@ Where = tuple[str, Context, bool, bool, bool]
 
 
 class Strides:
-    """An allocator's hit paths, per kind of call and per what the CPU may do there, recorded on first use."""
+    """An allocator's hit paths, per kind of call and per what the CPU may do there; None where hits are no strides."""
 
     def __init__(self, allocator: Allocator) -> None:
         self._allocator = allocator
         self._paths: dict[Where, HitPath | None] = {}
+        misses = allocator.k.struct_page_miss
+        self._beside = {step.index for step in misses}
 
     def alloc(self, cpu: Cpu, wanted: int, mt: MigrateType) -> list[int]:
         """Take up to `wanted` order-0 pages that are pcp hits on its first zone; empty if the next is none."""
@@ -54,6 +58,7 @@ class Strides:
         available = min(wanted, len(pcp.lists[mt]))
         if (
             not available
+            or pcp.is_held
             or cpu.interrupts.forbid_strides()
             or allocator.views[zone][cpu.index].free_pages - 1 < zone.watermarks.low
         ):
@@ -63,7 +68,7 @@ class Strides:
             return []
         self._stride(cpu, path, run)
         pfns = pcp.pop_many(mt, run)
-        allocator.note_alloc(pcp, run)
+        pcp.tuning.on_alloc(run)
         for saw in allocator.hooks.page_allocated:
             for pfn in pfns:
                 saw(cpu, pfn, 0)
@@ -79,8 +84,11 @@ class Strides:
         allocator = self._allocator
         zone = allocator.zone_of(pages[first])
         pcp = zone.pcps[cpu.index]
-        below_high = min(len(pages) - first, pcp.high - 1 - pcp.count)
-        if below_high <= 0 or cpu.interrupts.forbid_strides() or (path := self._path("free", cpu)) is None:
+        below_high = min(len(pages) - first, pcp.tuning.room(pcp.count))
+        if below_high <= 0 or pcp.is_held or cpu.interrupts.forbid_strides():
+            return 0
+        path = self._path("free", cpu)
+        if path is None:
             return 0
         misses = allocator.k.struct_page_miss
         longest = path.cycles + misses[-1].cycles + (after.cycles if after else 0)
@@ -94,6 +102,7 @@ class Strides:
         cold = allocator.recency[cpu.index].touch_all(pfns)
         allocator.views[zone][cpu.index].file(pfns, lowest, highest, pcp.lists)
         pcp.count += run
+        pcp.tuning.on_free(run, 0)
         if after:
             cpu.takes(after, run)
         self._stride(cpu, path, run)
@@ -118,43 +127,68 @@ class Strides:
                 for saw in hooks.bh_window:
                     saw(cpu, cpu.clock - length, cpu.clock, run)
 
+    # Learning a path
+
+    def learn_alloc(self, cpu: Cpu, call: Program[T]) -> Program[T]:
+        """Return the allocation of one order-0 page, noting its steps if it is the first hit of its kind."""
+        where = _where("alloc", cpu)
+        if where in self._paths or not self._allocator.counts_hits:
+            return call
+        return self._learn(where, cpu, self._allocator.zonelists[cpu.index][0].pcps[cpu.index], call, -1)
+
+    def learn_free(self, cpu: Cpu, pfn: int, call: Program[T]) -> Program[T]:
+        """Return the free of one order-0 page, noting its steps if it is the first hit of its kind."""
+        where = _where("free", cpu)
+        if where in self._paths or not self._allocator.counts_hits:
+            return call
+        return self._learn(where, cpu, self._allocator.zone_of(pfn).pcps[cpu.index], call, 1)
+
     def _path(self, call: str, cpu: Cpu) -> HitPath | None:
-        where = call, cpu.context, cpu.serving_softirq, cpu.bh_depth > 0, cpu.irq_depth > 0
-        try:
-            return self._paths[where]
-        except KeyError:
-            return self._paths.setdefault(where, self._record(call, cpu))
+        return self._paths.get(_where(call, cpu))
 
-    def _record(self, call: str, cpu: Cpu) -> HitPath | None:
-        allocator, k = self._allocator, self._allocator.k
-        cpus, before = len(allocator.machine.cpus), cpu.site
-        scratch = Zone("scratch", SMALLEST_ZONE, cpus, PcpSizes(batch=1, high=4), pcp_orders=allocator.pcp_orders)
-        mt = MigrateType.UNMOVABLE
-        allocator.views[scratch] = [ZoneView(scratch) for _ in range(cpus)]
-        allocator.zone_lock[scratch] = k.lock("scratch")
-        around: tuple[Step, ...]
-        try:
-            if call == "alloc":
-                scratch.pcps[cpu.index].push(scratch.start, mt)
-                steps = _steps_of(allocator.rmqueue(cpu, scratch, mt, cold=False))
-                around = (k.alloc_call, k.prep_new_page)
+    def _learn(self, where: Where, cpu: Cpu, pcp: Pcp, call: Program[T], change: int) -> Program[T]:
+        """Run a call; file the steps it took if it was a hit, which changes the pcp's count by `change` alone."""
+        before = pcp.count, pcp.refilled, pcp.drained
+        masked, in_softirq = cpu.irqs_disabled(), cpu.in_softirq()
+        steps: list[Step] = []
+        plain = True
+        answer = None
+        while True:
+            try:
+                op = call.send(answer)
+            except StopIteration as end:
+                result: T = end.value
+                break
+            if isinstance(op, Step):
+                steps.append(op)
+            elif isinstance(op, Burst):
+                steps += [step for step, times in op.runs for _ in range(times)]
             else:
-                steps = _steps_of(allocator.free_unref_page(cpu, scratch, scratch.start, cold=False))
-                around = (k.put_page,)
-        finally:
-            del allocator.views[scratch], allocator.zone_lock[scratch]
-        site, cpu.site = cpu.site, before
-        if steps is None:
-            return None
-        irq_windows = () if cpu.irqs_disabled() else _windows(steps, Effect.IRQ_OFF, Effect.IRQ_ON)
-        bh_windows = () if cpu.in_softirq() else _windows(steps, Effect.BH_OFF, Effect.BH_ON)
-        steps += around
-        counts = Counter(step.index for step in steps)
-        cycles = sum(step.cycles for step in steps)
-        return HitPath(tuple(counts.items()), cycles, site, irq_windows, bh_windows)
+                plain = False
+            answer = yield op
+        count, refilled, drained = before
+        is_hit = (pcp.count, pcp.refilled, pcp.drained) == (count + change, refilled, drained)
+        fetched = self._allocator.machine.transfer_step
+        if is_hit and not plain:
+            self._paths[where] = None
+        elif is_hit and fetched not in steps:
+            own = [step for step in steps if step.index not in self._beside]
+            self._paths[where] = _hit_path(own, cpu.site, masked, in_softirq)
+        return result
 
 
-def _windows(steps: tuple[Step, ...], off: Effect, on: Effect) -> tuple[int, ...]:
+def _where(call: str, cpu: Cpu) -> Where:
+    return call, cpu.context, cpu.serving_softirq, cpu.bh_depth > 0, cpu.irq_depth > 0
+
+
+def _hit_path(steps: Sequence[Step], site: str, masked: bool, in_softirq: bool) -> HitPath:
+    irq_windows = () if masked else _windows(steps, Effect.IRQ_OFF, Effect.IRQ_ON)
+    bh_windows = () if in_softirq else _windows(steps, Effect.BH_OFF, Effect.BH_ON)
+    counts = Counter(step.index for step in steps)
+    return HitPath(tuple(counts.items()), sum(step.cycles for step in steps), site, irq_windows, bh_windows)
+
+
+def _windows(steps: Sequence[Step], off: Effect, on: Effect) -> tuple[int, ...]:
     """Return how long each stretch lasts from the end of a step that masks to the end of the one that unmasks."""
     lengths: list[int] = []
     depth = length = 0
@@ -169,13 +203,3 @@ def _windows(steps: tuple[Step, ...], off: Effect, on: Effect) -> tuple[int, ...
                 lengths.append(length)
                 length = 0
     return tuple(lengths)
-
-
-def _steps_of(program: Program[Any]) -> tuple[Step, ...] | None:
-    """Drive a program by hand; None if it wants more than plain steps (a lock: no hit)."""
-    steps = []
-    for op in program:
-        if not isinstance(op, Step):
-            return None
-        steps.append(op)
-    return tuple(steps)

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from simalloc.hardware import CostModel
 from simalloc.measure import Sections
 from simalloc.results import read_published
+from simalloc.runs import build_model, run_workload
 from simalloc.scenario import Scenario, ScenarioError
 from simalloc.scenario.errors import suggestion
-from simalloc.simulation import build_model, run_workload
 from simalloc.workloads import PageAlloc, PageAllocSpec
 
 FLOOR_BIAS = 0.5

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from simalloc.results import Row, read_published
+from simalloc.runs import run
 from simalloc.scenario import Scenario, ScenarioError
 from simalloc.scenario.errors import suggestion
-from simalloc.simulation import run
 
 STEP = 0.1
 """Relative step of a derivative: costs are whole cycles in a simulation, so a small one would see steps of stairs."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from simalloc.course.exercise import Exercise, Mistake
 from simalloc.course.tables import path
-from simalloc.explain import Explained
+from simalloc.runs.explain import Explained
 
 PACKETS = 14.88e6
 """Packets a second on 10 Gbit/s at most: 64-byte frames, 84 bytes each on the wire."""

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from simalloc.explain import Explained
 from simalloc.plots import style
+from simalloc.runs.explain import Explained
 
 HATCHES = ("", "//", "..", "xx", "\\\\", "--")
 WIDTH = 10.0

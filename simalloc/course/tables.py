@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from simalloc.explain import Explained, explain
 from simalloc.hardware import preset
+from simalloc.runs.explain import Explained, explain
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from time import monotonic
 
-from simalloc.experiments.runs import Key, Record, SweepFailed, this_version
+from simalloc.runs.task import Key, Record, SweepFailed, this_version
 from simalloc.scenario import ScenarioError
 
 SYNC_EVERY = 1.0

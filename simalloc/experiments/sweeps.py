@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simalloc.assembly import Assembly
-from simalloc.experiments.cluster import Cluster
 from simalloc.experiments.journal import Journal
-from simalloc.experiments.local import InProcess, Processes
-from simalloc.experiments.plan import Plan
-from simalloc.experiments.progress import progress_bar
-from simalloc.experiments.runs import Executor, Record, Row, SweepFailed
 from simalloc.experiments.table import csv_of, table_of
-from simalloc.replication import first_round
 from simalloc.results import Result, write_whole
+from simalloc.runs.assembly import Assembly
+from simalloc.runs.cluster import Cluster
+from simalloc.runs.local import InProcess, Processes
+from simalloc.runs.plan import Plan
+from simalloc.runs.progress import progress_bar
+from simalloc.runs.replication import first_round
+from simalloc.runs.task import Executor, Record, Row, SweepFailed
 from simalloc.scenario import Scenario, ScenarioError, build, find, load
 
 if TYPE_CHECKING:

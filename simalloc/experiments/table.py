@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 from io import StringIO
 
-from simalloc.experiments.plan import Plan
-from simalloc.experiments.runs import Record, Row
+from simalloc.runs.plan import Plan
+from simalloc.runs.task import Record, Row
 
 WHICH_RUN = ("label", "allocator", "replication", "seed")
 AT_THE_END = ("metric", "value", "unit", "ci95", "config", "simalloc", "status", "error")

@@ -13,6 +13,7 @@ from simalloc.machine.context import Context
 from simalloc.machine.cpu import Cpu
 from simalloc.machine.instrument import Hooks, Instrument
 from simalloc.machine.interrupts import FOREVER
+from simalloc.machine.lock_class import LockClass
 from simalloc.machine.op import Events, Program
 from simalloc.machine.queue import EventQueue
 from simalloc.machine.rules import Stuck, TimeUp
@@ -51,6 +52,7 @@ class Machine:
         self.hooks = Hooks()
         for instrument in instruments:
             self.hooks.register(instrument)
+        self._lock_classes: dict[str, LockClass] = {}
         self.steps = StepTable()
         self.spin_step = self.steps.define("spin", Activity.SPIN, 1)
         self.idle_step = self.steps.define("idle", Activity.IDLE, 1)
@@ -87,6 +89,10 @@ class Machine:
         """Let `event` happen `delay` cycles from now, in `cpu`'s place among the events of that cycle; return it."""
         self.queue.fire(event, delay, cpu.index if self._shuffle is None else self._shuffle.randrange(1 << 30))
         return event
+
+    def lock_class(self, name: str) -> LockClass:
+        """Return the class of this machine's locks made under this name."""
+        return self._lock_classes.setdefault(name, LockClass(name))
 
     def milliseconds(self, ms: float) -> int:
         """Return so many milliseconds in cycles."""

@@ -32,7 +32,10 @@ class Sleep(Op):
             cycles = min(until, max(cpu.interrupts.next_due(), cpu.clock)) - cpu.clock
             if cpu.machine.lookahead is not None:
                 # An IPI not sent yet may end this; no further than one could come.
-                cycles = min(cycles, max(1, cpu.machine.now + cpu.machine.lookahead - cpu.clock))
+                if cpu.clock >= cpu.machine.now + cpu.machine.lookahead:
+                    yield from cpu.sync()
+                    cycles = min(cycles, max(cpu.interrupts.next_due(), cpu.clock) - cpu.clock)
+                cycles = min(cycles, cpu.machine.now + cpu.machine.lookahead - cpu.clock)
             if not cpu.takes(cpu.machine.idle_step, cycles):
                 yield from cpu.charge(cpu.machine.idle_step, cycles)
             if cpu.interrupts.next_due() <= cpu.clock:

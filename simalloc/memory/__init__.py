@@ -2,10 +2,12 @@
 
 from simalloc.memory.buddy import PAGEBLOCK_ORDER, Buddy
 from simalloc.memory.migratetype import MigrateType
-from simalloc.memory.pcp import Pcp, PcpSizes
-from simalloc.memory.pcp_sizes import sizes_v4_10, sizes_v5_14
+from simalloc.memory.pcp import Pcp
+from simalloc.memory.pcp_sizes import PcpSizes, sizes_v4_10, sizes_v5_14
 from simalloc.memory.size import pages_of, size_of
-from simalloc.memory.zone import SMALLEST_ZONE, Watermarks, Zone
+from simalloc.memory.tuning import Tuning
+from simalloc.memory.watermarks import Watermarks
+from simalloc.memory.zone import SMALLEST_ZONE, Zone
 
 __all__ = [
     "PAGEBLOCK_ORDER",
@@ -14,6 +16,7 @@ __all__ = [
     "MigrateType",
     "Pcp",
     "PcpSizes",
+    "Tuning",
     "Watermarks",
     "Zone",
     "pages_of",

@@ -13,8 +13,7 @@ def warm(zone: Zone, mt: MigrateType) -> None:
     """Fill every CPU's pcp list of `mt` to high - batch pages, where a drain leaves it; batch if that is more."""
     for pcp in zone.pcps:
         wanted = max(pcp.high - pcp.batch, pcp.batch)
-        pfns = [pfn for _ in range(wanted) if (pfn := zone.buddy.remove(0, mt)) is not None]
-        zone.free_pages -= len(pfns)
+        pfns = zone.take(wanted, 0, mt)
         pcp.refill(pfns, mt)
         pcp.refilled = 0
 
@@ -31,9 +30,9 @@ def fragment(zone: Zone, span_pages: int, free_share: float, mt: MigrateType, rn
     kept = rng.random(pairs) < 2 * free_share
     free = zone.start + (2 * np.arange(pairs) + which)[kept]
     rng.shuffle(free)
-    zone.buddy = Buddy(zone.start, zone.pages, empty=True)
+    buddy = Buddy(zone.start, zone.pages, empty=True)
     for start in range(zone.start, zone.start + 2 * pairs, PAGEBLOCK_PAGES):
-        zone.buddy.set_pageblock_type(start, mt)
+        buddy.set_pageblock_type(start, mt)
     for pfn in free.tolist():
-        zone.buddy.insert(pfn, 0, mt)
-    zone.free_pages = len(free)
+        buddy.insert(pfn, 0, mt)
+    zone.restart(buddy)

@@ -1,17 +1,18 @@
 """A zone: a range of page frames with its buddy lists, its watermarks and every CPU's pcp.
 
-Linux v4.10 (ea57485af8f4), struct zone; watermarks from `init_per_zone_wmark_min` and `__setup_per_zone_wmarks`.
+Linux v4.10 (ea57485af8f4), struct zone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import isqrt
 
 from simalloc.memory.buddy import TOP_PAGES, Buddy
-from simalloc.memory.pcp import Pcp, PcpSizes
-from simalloc.memory.size import PAGE_SIZE
+from simalloc.memory.migratetype import MigrateType
+from simalloc.memory.pcp import Pcp
+from simalloc.memory.pcp_sizes import PcpSizes
+from simalloc.memory.tuning import Tuning
+from simalloc.memory.watermarks import watermarks_v4_10
 
 FIRST_FRAME = 1 << 20
 """Where the first zone starts: at 4 GiB, as ZONE_NORMAL does on x86-64."""
@@ -20,33 +21,11 @@ SMALLEST_ZONE = 4 * TOP_PAGES
 """16 MiB, the size of ZONE_DMA: below this the kernel's own arithmetic for watermarks and batches says little."""
 
 
-@dataclass(frozen=True, slots=True)
-class Watermarks:
-    """Free pages below which allocations slow down (`low`), fail (`min`), or reclaim stops again (`high`)."""
-
-    min: int
-    low: int
-    high: int
-
-
-def watermarks_v4_10(managed_pages: int) -> Watermarks:
-    """Return the watermarks of a machine that has only this zone.
-
-    min_free_kbytes = sqrt(16 x KiB of memory), 128 ... 65536; low and high lie a quarter of it, or 0.1 % of the zone,
-    further up each (watermark_scale_factor 10, Linux v4.6 and later).
-    """
-    kib = managed_pages * PAGE_SIZE // 1024
-    min_free_kib = min(max(isqrt(kib * 16), 128), 65536)
-    low_mark = min_free_kib * 1024 // PAGE_SIZE
-    gap = max(low_mark // 4, managed_pages * 10 // 10000)
-    return Watermarks(min=low_mark, low=low_mark + gap, high=low_mark + 2 * gap)
-
-
 class Zone:
     """`pages` page frames from `start`, and one pcp per CPU.
 
     `free_pages` is NR_FREE_PAGES: the pages on the buddy lists. Pages on pcp lists are not free pages. `node` is the
-    NUMA node the memory is on; `pcp_orders` are the orders that pcps have lists for.
+    NUMA node the memory is on; `pcp_orders` are the orders that pcps have lists for, `tuning` how each adapts.
     """
 
     def __init__(
@@ -59,6 +38,7 @@ class Zone:
         *,
         node: int = 0,
         pcp_orders: Sequence[int] = (0,),
+        tuning: type[Tuning] = Tuning,
     ) -> None:
         if pages < SMALLEST_ZONE:
             raise ValueError(f"a zone of {pages} pages is too small; the smallest is {SMALLEST_ZONE} pages (16MiB)")
@@ -71,7 +51,7 @@ class Zone:
         self.buddy = Buddy(start, pages)
         self.free_pages = pages
         self.sizes = sizes
-        self.pcps = [Pcp(sizes, pcp_orders) for _ in range(cpus)]
+        self.pcps = [Pcp(tuning(sizes), pcp_orders) for _ in range(cpus)]
 
     def __contains__(self, pfn: int) -> bool:
         return self.start <= pfn < self.end
@@ -79,3 +59,26 @@ class Zone:
     def parked_pages(self) -> int:
         """Count the pages on pcp lists."""
         return sum(pcp.count for pcp in self.pcps)
+
+    def take(self, count: int, order: int, mt: MigrateType) -> list[int]:
+        """Take up to `count` blocks of 2**order pages off the buddy lists; return their first frames."""
+        if order:
+            pfns = [block for _ in range(count) if (block := self.buddy.remove(order, mt)) is not None]
+        else:
+            pfns = self.buddy.remove_pages(count, mt)
+        self.free_pages -= len(pfns) << order
+        return pfns
+
+    def give(self, pfns: Sequence[int], order: int, mt: MigrateType) -> None:
+        """Put blocks of 2**order pages on the buddy lists, in this order."""
+        if order:
+            for pfn in pfns:
+                self.buddy.insert(pfn, order, mt)
+        else:
+            self.buddy.insert_pages(pfns, mt)
+        self.free_pages += len(pfns) << order
+
+    def restart(self, buddy: Buddy) -> None:
+        """Begin with these free blocks, and no others."""
+        self.buddy = buddy
+        self.free_pages = buddy.free_pages()

@@ -16,76 +16,97 @@ from matplotlib.ticker import MaxNLocator
 
 from simalloc import theory
 from simalloc.plots import style
-from simalloc.plots.series import Series
-from simalloc.results import Result, Row
+from simalloc.plots.series import Series, thinned
+from simalloc.results import Result, Row, parameters
 
 CALLS = {"alloc": "allocation", "free": "free", "repeat": "allocation + free of the same page"}
+WHOLE = {"total": "allocation + free of a page"}
+"""What is drawn of a workload that times calls without splitting their time into parts."""
 PARTS = {"own": "own work", "wait": "waiting for locks", "hold": "holding them", "transfer": "fetching lines"}
 SHADES = ("#A6D8F5", "#D55E00", "#0072B2", "#E69F00")
 HATCHES = ("", "xx", "", "\\\\")
 MOST_STACKS = 3
+MOST_BATCHES = 2
 
 Curve = dict[str, Any]
 
 
 def applies(result: Result) -> bool:
     """Whether the result has what this figure shows."""
-    return result.swept == ["cpus"] and len({row["cpus"] for row in result.rows}) > 2 and bool(series(result))
+    sizes = {row["cpus"] for row in result.rows} if result.swept == ["cpus"] else set()
+    return len(sizes) > 2 and all(isinstance(cpus, int) for cpus in sizes) and bool(series(result))
 
 
 def series(result: Result) -> Series:
     """Return a curve per label and call: CPUs, ns per call, half intervals, parts (ns), bound, published points.
 
     `million_per_s` is the throughput of all CPUs, `bound_ns` the least time: from what one CPU needs of its
-    own and inside locks, by asymptotic bounds of a closed system.
+    own and inside locks, by asymptotic bounds of a closed system. Where a workload does not split its time, parts are
+    none; of a workload with many batches, a curve is of the smallest and one of the largest.
     """
     curves = []
     for case in result.cases:
-        label, several = case["label"], len(result.cases) > 1
-        rows = {(row["metric"], row["cpus"]): row for row in result.rows if row["label"] == label}
-        for metric, call in CALLS.items():
-            total = {cpus: row for (name, cpus), row in rows.items() if name == metric}
-            if total:
-                parts = {part: [rows[f"{metric}_{part}", c]["value"] for c in total] for part in PARTS}
-                curves.append(_curve(f"{label}: {call}" if several else call, total, parts))
-        total = {cpus: row for (name, cpus), row in rows.items() if name == "time_per_op"}
-        if total:
+        rows = [row for row in result.rows if row["label"] == case["label"]]
+        by_metric: dict[str, dict[Any, dict[int, Row]]] = {}
+        for row in rows:
+            point = tuple((name, value) for name, value in parameters(row).items() if name != "cpus")
+            by_metric.setdefault(row["metric"], {}).setdefault(point, {})[row["cpus"]] = row
+        parts_of = {metric: found[()] for metric, found in by_metric.items() if () in found}
+        calls = [name for name in CALLS if name in parts_of and all(f"{name}_{part}" in parts_of for part in PARTS)]
+        for metric in calls:
+            total = parts_of[metric]
+            parts = {part: [parts_of[f"{metric}_{part}"][c]["value"] for c in total] for part in PARTS}
+            curves += _curve(_name(result, case, CALLS[metric]), total, parts)
+        for metric, call in {} if calls else WHOLE.items():
+            for point in thinned(list(by_metric.get(metric, {})), MOST_BATCHES):
+                size = ", ".join(f"{name} {value}" for name, value in point if name == "batch")
+                total = _in_ns(by_metric[metric][point], float(result.clock["ghz"]))
+                curves += _curve(_name(result, case, ", ".join(filter(None, (call, size)))), total, {})
+        if "time_per_op" in parts_of:
+            total = parts_of["time_per_op"]
             parts = {
-                part: [rows[f"{part}_share", c]["value"] * total[c]["value"] / 100 for c in total] for part in PARTS
+                part: [parts_of[f"{part}_share"][c]["value"] * total[c]["value"] / 100 for c in total] for part in PARTS
             }
-            closed = {c: row["value"] for (name, c), row in rows.items() if name == "closed_form"}
-            curves.append(_curve(label, total, parts) | {"closed_form": list(closed.values())})
-            curves[-1]["closed_form_cpus"] = list(closed)
+            closed = {c: row["value"] for c, row in parts_of.get("closed_form", {}).items()}
+            for curve in _curve(case["label"], total, parts):
+                curves.append(curve | {"closed_form": list(closed.values()), "closed_form_cpus": list(closed)})
     return curves
 
 
 def draw(result: Result) -> Figure:
     """Draw time per call, throughput, and the shares of the curves that differ most."""
     curves = series(result)
-    stacks = _different([curve for curve in curves if _waits(curve)])[:MOST_STACKS] or curves[:1]
+    split = [curve for curve in curves if curve["parts_ns"]]
+    stacks = _different([curve for curve in split if _waits(curve)])[:MOST_STACKS] or split[:1]
     with rc_context(style.PARAMETERS | {"font.size": 12, "axes.titlesize": 13, "axes.labelsize": 12}):
         figure = Figure(figsize=style.SLIDE, layout="constrained")
-        parts: Any = figure.subfigures(2, 1, height_ratios=[1.75, 1])
-        upper, lower = parts
+        parts: Any = figure.subfigures(2, 1, height_ratios=[1.75, 1]) if stacks else [figure]
+        upper = parts[0]
         time, rate = upper.subplots(1, 2)
         _time(time, curves)
         _rate(rate, curves)
         handles = _legend(curves)
         upper.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4), fontsize=11)
-        below = lower.subplots(1, len(stacks), sharey=True, squeeze=False)[0]
-        for axis, curve in zip(below, stacks, strict=True):
-            _stack(axis, curve)
-        below[0].set_ylabel("share of its time (%)")
-        patches = [
-            Patch(facecolor=colour, hatch=hatch, edgecolor="white", label=name)
-            for name, colour, hatch in zip(PARTS.values(), SHADES, HATCHES, strict=True)
-        ]
-        lower.legend(handles=patches, loc="outside lower center", ncols=len(patches), fontsize=11)
+        if stacks:
+            _stacks(parts[1], stacks)
         figure.suptitle(f"{result.scenario}: what a call costs as more CPUs make it", fontsize=15)
     return figure
 
 
-def _curve(name: str, total: dict[int, Row], parts: dict[str, list[float]]) -> Curve:
+def _name(result: Result, case: Row, call: str) -> str:
+    return f"{case['label']}: {call}" if len(result.cases) > 1 else call
+
+
+def _in_ns(rows: dict[int, Row], ghz: float) -> dict[int, Row]:
+    """Return rows in cycles as rows in ns."""
+    times = ("value", "ci95", "published")
+    return {c: row | {name: row[name] / ghz for name in times if name in row} for c, row in rows.items()}
+
+
+def _curve(name: str, total: dict[int, Row], parts: dict[str, list[float]]) -> Series:
+    """Return the curve; none if some run was too short to finish a single call."""
+    if not all(row["value"] > 0 for row in total.values()):
+        return []
     compared = [c for c, row in total.items() if "published" in row]
     curve = {
         "name": name,
@@ -97,16 +118,29 @@ def _curve(name: str, total: dict[int, Row], parts: dict[str, list[float]]) -> C
         "published_cpus": compared,
         "published": [total[c]["published"] for c in compared],
     }
-    return curve | {"bound_ns": _bound(curve)}
+    return [curve | {"bound_ns": _bound(curve)}]
 
 
 def _bound(curve: Curve) -> list[float]:
     """Return the least time a call can take with so many CPUs, empty if one CPU alone was not simulated."""
-    if curve["cpus"][0] != 1:
+    if curve["cpus"][0] != 1 or not curve["parts_ns"]:
         return []
     inside = curve["parts_ns"]["hold"][0] + curve["parts_ns"]["transfer"][0]
     alone = max(curve["ns"][0] - inside, 1e-9)
     return [c / theory.bounds(c, alone, [max(inside, 1e-9)])[1] for c in curve["cpus"]]
+
+
+def _stacks(figure: Any, curves: Series) -> None:
+    """Draw the shares of these curves side by side."""
+    axes = figure.subplots(1, len(curves), sharey=True, squeeze=False)[0]
+    for axis, curve in zip(axes, curves, strict=True):
+        _stack(axis, curve)
+    axes[0].set_ylabel("share of its time (%)")
+    patches = [
+        Patch(facecolor=colour, hatch=hatch, edgecolor="white", label=name)
+        for name, colour, hatch in zip(PARTS.values(), SHADES, HATCHES, strict=True)
+    ]
+    figure.legend(handles=patches, loc="outside lower center", ncols=len(patches), fontsize=11)
 
 
 def _different(curves: Series) -> Series:

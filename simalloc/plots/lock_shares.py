@@ -19,7 +19,12 @@ SCORE = "score_change"
 
 def applies(result: Result) -> bool:
     """Whether the result has what this figure shows."""
-    return result.swept == ["batch"] and any(row["metric"] == "lru_lock_share" for row in result.rows)
+    shares = [row for row in result.rows if row["metric"] in LOCKS]
+    return (
+        result.swept == ["batch"]
+        and all(isinstance(row["batch"], int) for row in shares)
+        and any(row["metric"] == "lru_lock_share" for row in shares)
+    )
 
 
 def series(result: Result) -> Series:

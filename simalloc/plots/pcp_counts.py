@@ -35,6 +35,8 @@ def pcp_counts(result: Result) -> Figure:
             axis.set_axis_off()
         for axis, recording in zip(axes.flat, shown, strict=False):
             _panel(axis, recording, busiest, top)
+        start = min(each.microseconds(each.start) for each in shown)
+        axes[0, 0].set_xlim(start, max(each.microseconds(each.end) for each in shown))
         for axis in axes[:, 0]:
             axis.set_ylabel("pcp.count (pages)")
         for axis in axes.flat[max(0, len(shown) - 2) : len(shown)]:
@@ -75,15 +77,20 @@ def _panel(axis: Axes, recording: Recording, busiest: Sequence[int], top: float)
         place = busiest.index(cpu) if cpu in busiest else -1
         _curve(axis, recording, [row for row in rows if row["cpu"] == cpu], place)
     last = rows[-1]
-    end = recording.microseconds(recording.end)
     for level, name in ((last["high"], "high"), (last["high"] - last["batch"], "high - batch")):
         axis.axhline(level, color="black", linewidth=1.2, linestyle="-" if name == "high" else (0, (1, 1.5)))
         if level < top:
-            axis.annotate(f" {name}\n {level}", (end, level), va="center", fontsize=11, annotation_clip=False)
+            axis.annotate(
+                f" {name}\n {level}",
+                (1, level),
+                xycoords=axis.get_yaxis_transform(),
+                va="center",
+                fontsize=11,
+                annotation_clip=False,
+            )
     if last["high"] > top:
         text = f"further up: high {last['high']}, high - batch {last['high'] - last['batch']}"
         axis.set_title(text, loc="right", fontsize=11)
-    axis.set_xlim(recording.microseconds(recording.start), end)
     axis.set_ylim(0, top)
     axis.xaxis.set_major_locator(MaxNLocator(5))
     axis.ticklabel_format(axis="x", useOffset=False)

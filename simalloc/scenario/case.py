@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from simalloc.allocators import VERSIONS, Version
+from simalloc.allocators import VERSIONS, Generation
 from simalloc.memory import PcpSizes, pages_of, size_of
-from simalloc.memory.zone import watermarks_v4_10
+from simalloc.memory.watermarks import watermarks_v4_10
 from simalloc.scenario.errors import Path, Problem
 from simalloc.scenario.machine import MachineSpec
 from simalloc.scenario.parts import MemorySpec
@@ -20,7 +20,7 @@ class Case:
     """One run: everything it needs, with nothing left open."""
 
     label: str
-    version: Version
+    version: Generation
     sizes: PcpSizes
     machine: MachineSpec
     memory: MemorySpec
@@ -47,8 +47,8 @@ class Case:
 def check_fit(path: Path, case: Case) -> None:
     """Raise Problem if the workload asks for what the allocator or the zone cannot give."""
     workload, version = case.workload, case.version
-    if workload.uses_bulk() and not version.mechanism.has_bulk:
-        with_bulk = [name for name, each in VERSIONS.items() if each.mechanism.has_bulk]
+    if workload.uses_bulk() and not version.has_bulk:
+        with_bulk = [name for name, each in VERSIONS.items() if each.has_bulk]
         raise Problem(
             (*path, "workload", "api"),
             f"{version.name} has no bulk API; use api: single, or an allocator that has one: {', '.join(with_bulk)}",

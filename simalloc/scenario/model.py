@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 from simalloc.allocators import VERSIONS
 from simalloc.hardware import preset
 from simalloc.memory import PcpSizes, pages_of
+from simalloc.memory.watermarks import watermarks_v4_10
 from simalloc.scenario.case import Case, check_fit
 from simalloc.scenario.errors import Path, Problem, ScenarioError, dotted, problems_of, suggestion
 from simalloc.scenario.machine import LinesSpec, MachineSpec, ShapeSpec
@@ -153,7 +154,8 @@ class Scenario(Strict):
             raise Problem((*path, "allocator"), f"name one; known are {', '.join(VERSIONS)}")
         version = VERSIONS[allocator.name]
         machine = _over(self.machine, spec.machine, (*path, "machine"))
-        computed = version.sizes(pages_of(self.memory.zone), machine.cpus_per_node())
+        pages = pages_of(self.memory.zone)
+        computed = version.sizes(pages, machine.cpus_per_node(), watermarks_v4_10(pages).low)
         sizes = computed.with_batch(allocator.batch) if allocator.batch else computed
         if allocator.high:
             sizes = PcpSizes(sizes.batch, allocator.high)

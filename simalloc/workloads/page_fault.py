@@ -62,7 +62,7 @@ class PageFault(SteadyWorkload):
         super().__init__(spec, allocator, steps)
         self.spec = spec
         nodes = {self.machine.topology.node(cpu.index) for cpu in self.machine.cpus}
-        self.lru_lock: dict[int, SpinLock] = {node: steps.lock("lru_lock") for node in sorted(nodes)}
+        self.lru_lock: dict[int, SpinLock] = {node: steps.lock("lru_lock", of=f"node {node}") for node in sorted(nodes)}
         self._mapped: dict[int, list[int]] = {}
 
     def program(self, cpu: Cpu) -> Program[None]:
@@ -85,8 +85,7 @@ class PageFault(SteadyWorkload):
         while wanted:
             for index in list(wanted):
                 zone = self.allocator.zonelists[index][0]
-                some = zone.buddy.remove_pages(min(zone.sizes.batch, wanted[index]), MigrateType.MOVABLE)
-                zone.free_pages -= len(some)
+                some = zone.take(min(zone.sizes.batch, wanted[index]), 0, MigrateType.MOVABLE)
                 self._mapped[index] += some
                 wanted[index] -= len(some)
                 if wanted[index] <= 0 or not some:
@@ -104,8 +103,7 @@ class PageFault(SteadyWorkload):
         level = int(stream(self.seed, 8, index).random() * sizes.batch)
         if self._unmaps_first(index):
             level += sizes.high - sizes.batch
-        pfns = zone.buddy.remove_pages(level, MigrateType.MOVABLE)
-        zone.free_pages -= len(pfns)
+        pfns = zone.take(level, 0, MigrateType.MOVABLE)
         zone.pcps[index].refill(pfns, MigrateType.MOVABLE)
 
     def _run(self, cpu: Cpu, pages: list[int], *, unmapping: bool) -> Program[None]:

@@ -48,7 +48,7 @@ class PagePool:
             yield self.k.pool_op * some
         if self.cache:
             return
-        if self.allocator.has_bulk:
+        if self.allocator.generation.has_bulk:
             yield from self.allocator.alloc_pages_bulk(cpu, REFILL, self.cache)
         else:
             yield from self.allocator.alloc_pages_each(cpu, REFILL, self.cache)

@@ -1,0 +1,6 @@
+"""`python -m simalloc` is the command `simalloc`."""
+
+from simalloc.cli.entry import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""Straight from and to the buddy lists, under zone->lock: the part of the allocator that every generation shares.
+
+Generators here read as the kernel's own functions do; each `yield` is a step that takes time, and what changes does so
+when its step has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from simalloc.allocators.generation import Generation
+from simalloc.allocators.shared_lines import LineSwitches, SharedLines
+from simalloc.allocators.steps import KernelSteps
+from simalloc.allocators.view import ZoneView
+from simalloc.hardware import Recency
+from simalloc.machine import Burst, Cpu, Machine, Program, SpinLock, Step
+from simalloc.memory import MigrateType, Zone
+from simalloc.memory.pcp import Run
+
+
+class BuddyPath:
+    """Zones with their locks, what each CPU knows of them, and what moving blocks to and from buddy lists costs."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        zones: Sequence[Zone],
+        steps: KernelSteps,
+        generation: Generation,
+        *,
+        lines: LineSwitches | None = None,
+    ) -> None:
+        switches = lines or LineSwitches()
+        self.machine = machine
+        self.generation = generation
+        self.hooks = machine.hooks
+        self.zones = list(zones)
+        self.k = steps
+        self.lines = SharedLines(machine, steps, switches)
+        moving = steps.costs["zone_lines"] if switches.zone else 0.0
+        self.zone_lock: dict[Zone, SpinLock] = {zone: steps.lock("zone->lock", moving, of=zone.name) for zone in zones}
+        self.views: dict[Zone, list[ZoneView]] = {zone: [ZoneView(zone) for _ in machine.cpus] for zone in zones}
+        half_point = round(steps.costs["struct_page_lines"])
+        self.recency = [Recency(half_point) for _ in machine.cpus]
+        self._counts_inside = generation.counters == "inside"
+
+    def rmqueue_buddy(self, cpu: Cpu, zone: Zone, order: int, mt: MigrateType) -> Program[int | None]:
+        """Take one block straight from the buddy lists, under zone->lock with interrupts masked.
+
+        For orders that no pcp has, and for who may not use the pcp or found nothing there.
+        """
+        k, lock = self.k, self.zone_lock[zone]
+        cpu.site = "rmqueue_buddy"
+        yield k.irq_save
+        yield lock.acquire
+        taken = yield from self._remove(cpu, zone, order, mt)
+        yield lock.release
+        if taken and self._counts_inside:
+            yield k.zone_counters
+        yield k.irq_restore
+        if not taken:
+            return None
+        if not self._counts_inside:
+            yield k.zone_counters
+        return taken[0]
+
+    def free_pages_ok(self, cpu: Cpu, zone: Zone, pfn: int, order: int) -> Program[None]:
+        """Give one block straight back to the buddy lists (`__free_pages_ok`)."""
+        k, lock = self.k, self.zone_lock[zone]
+        cpu.site = "free_pages_ok"
+        yield k.free_prepare
+        mt = self.views[zone][cpu.index].pageblock_type(pfn)
+        yield k.irq_save
+        yield k.event_counter
+        yield lock.acquire
+        yield from self._insert(cpu, zone, [(order, mt, [pfn])])
+        yield lock.release
+        yield k.irq_restore
+
+    def free_one_page(self, cpu: Cpu, zone: Zone, pfn: int, order: int, mt: MigrateType) -> Program[None]:
+        """Give back one block that is prepared, but may not go to the pcp."""
+        k, lock = self.k, self.zone_lock[zone]
+        cpu.site = "free_one_page"
+        yield k.irq_save
+        yield lock.acquire
+        yield from self._insert(cpu, zone, [(order, mt, [pfn])])
+        yield lock.release
+        yield k.irq_restore
+
+    def _remove(self, cpu: Cpu, zone: Zone, order: int, mt: MigrateType, *, count: int = 1) -> Program[list[int]]:
+        """Take up to `count` blocks off the buddy lists and charge for it; zone->lock is held."""
+        k, buddy = self.k, zone.buddy
+        splits, fallbacks = buddy.splits, buddy.fallbacks
+        pfns = zone.take(count, order, mt)
+        for saw in self.hooks.pages_removed:
+            saw(cpu, zone, order, mt, pfns)
+        self.views[zone][cpu.index].refresh()
+        yield Burst(
+            (k.buddy_remove, len(pfns)),
+            (k.buddy_split, buddy.splits - splits),
+            (k.buddy_fallback, buddy.fallbacks - fallbacks),
+            *self._misses(cpu, pfns),
+        )
+        if self.lines.any:
+            yield from self.lines.buddy(cpu, zone, -(len(pfns) << order), pfns)
+        return pfns
+
+    def _insert(self, cpu: Cpu, zone: Zone, runs: Sequence[Run], *, picked: bool = False) -> Program[None]:
+        """Put runs of blocks of one order and type on the buddy lists and charge for them; zone->lock is held.
+
+        `picked`: they have been taken off their pcp lists, and paid for, before.
+        """
+        buddy = zone.buddy
+        merges, blocks, pages = buddy.merges, 0, 0
+        for order, mt, pfns in runs:
+            blocks += len(pfns)
+            pages += len(pfns) << order
+            zone.give(pfns, order, mt)
+        for saw in self.hooks.pages_inserted:
+            for order, mt, pfns in runs:
+                saw(cpu, zone, order, mt, pfns)
+        self.views[zone][cpu.index].refresh()
+        insert = self.k.buddy_insert_picked if picked else self.k.buddy_insert
+        yield Burst((insert, blocks), (self.k.buddy_merge, buddy.merges - merges))
+        if self.lines.any:
+            yield from self.lines.buddy(cpu, zone, pages, ())
+
+    def _misses(self, cpu: Cpu, pfns: Sequence[int]) -> list[tuple[Step, int]]:
+        """Use many struct pages; return the steps of those that have gone cold."""
+        misses = self.k.struct_page_miss
+        return [(misses[level], pages) for level, pages in self.recency[cpu.index].touch_all(pfns) if level]

@@ -1,0 +1,70 @@
+"""drain_all_pages: having the pages on every CPU's lists returned, by IPI, by worker, or by who asks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simalloc.machine import Await, Cpu, Program, SendIpi, Sync
+
+if TYPE_CHECKING:
+    from simalloc.allocators.base import Allocator
+
+
+class DrainAll:
+    """An allocator's way to drain all lists.
+
+    By IPI, in hardirq context, up to Linux v4.10 (ea57485af8f4); by a worker, in a task, from v4.11 (0ccce3b92421); by
+    the caller, who takes every pcp's lock in turn, since v6.0 (443c2accd1b6).
+
+    The kernel spares CPUs whose lists it finds empty, by a read that races with their use. Here every list is drained:
+    what another CPU's lists hold right now is not known on local clocks, and finding out is as dear. That two callers
+    do not drain at once (pcpu_drain_mutex) is left out.
+    """
+
+    def __init__(self, allocator: Allocator) -> None:
+        self._allocator = allocator
+        self._by = allocator.generation.drain_by
+
+    def expect(self) -> None:
+        """Prepare for drains: IPIs may come, or locks be taken by others."""
+        allocator = self._allocator
+        if self._by == "caller":
+            allocator.hits_take_locks = True
+        else:
+            allocator.machine.expect_ipis(max(1, round(allocator.k.costs["ipi_delivery"])))
+
+    def run(self, cpu: Cpu) -> Program[None]:
+        """Drain all lists, and wait until that is done."""
+        return self._by_caller(cpu) if self._by == "caller" else self._by_others(cpu)
+
+    def _by_others(self, cpu: Cpu) -> Program[None]:  # noqa: ARG002 - who asks has its own list drained alike
+        allocator, machine = self._allocator, self._allocator.machine
+        yield Sync()
+        targets = machine.cpus
+        waiting = machine.spin_step if self._by == "ipi" else machine.idle_step
+        done = Await(machine, len(targets), waiting)
+
+        def drain(target: Cpu) -> Program[None]:
+            for zone in allocator.zones:
+                yield from allocator.drain_pages(target, zone)
+            yield Sync()
+            done.arrive(target)
+
+        def wake_worker(target: Cpu) -> Program[None]:
+            target.interrupts.queue_work(drain)
+            yield from ()
+
+        handler = drain if self._by == "ipi" else wake_worker
+        for target in targets:
+            yield SendIpi(target, "drain_local_pages", handler)
+        yield done
+
+    def _by_caller(self, cpu: Cpu) -> Program[None]:
+        """Nobody is interrupted, and nobody waited for. Raises RuntimeError if drains were not expected."""
+        allocator = self._allocator
+        if not allocator.drains_on_failure:
+            raise RuntimeError("an allocator whose pcp lists are drained must expect it: call expect_drains first")
+        yield Sync()
+        for owner in allocator.machine.cpus:
+            for zone in allocator.zones:
+                yield from allocator.drain_pages(cpu, zone, owner)

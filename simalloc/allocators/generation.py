@@ -1,0 +1,175 @@
+"""What a generation of the page allocator is made of: one record, whose parts `Linux` puts together.
+
+Each part is a name or a small record; what it means is said here, once, and what it does is in the module named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from simalloc.memory import PAGEBLOCK_ORDER, PcpSizes, Tuning
+
+if TYPE_CHECKING:
+    from simalloc.allocators.base import Allocator
+    from simalloc.allocators.shared_lines import LineSwitches
+    from simalloc.allocators.steps import KernelSteps
+    from simalloc.machine import Machine
+    from simalloc.memory import Zone
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """How the section in which a pcp is used is entered and left, as names of steps (`KernelSteps`).
+
+    `asks` comes before anything else, `enters` in this order; `leaves_alloc` and `leaves_free` end the section.
+    `masks`: interrupts are off inside, so that a refill or drain need not mask them. `locks`: the pcp's own lock is
+    tried after `enters`; whoever finds it taken goes to the buddy lists. `bars`: which contexts may not enter at all,
+    and go there too. `site` is the kernel's function for an allocation.
+    """
+
+    about: str
+    enters: tuple[str, ...]
+    leaves_alloc: tuple[str, ...]
+    leaves_free: tuple[str, ...]
+    masks: bool
+    locks: bool = False
+    bars: Literal["nobody", "interrupts", "hardirqs"] = "nobody"
+    asks: tuple[str, ...] = ()
+    site: str = "rmqueue_pcplist"
+
+
+IRQ_SAVE = Entry(
+    "interrupts masked",
+    ("irq_save",),
+    ("irq_restore_alloc",),
+    ("irq_restore_free",),
+    masks=True,
+    site="rmqueue",
+)
+"""Every context may enter. Linux v4.10 (ea57485af8f4): local_irq_save() in buffered_rmqueue()."""
+
+PREEMPT = Entry(
+    "preemption off; interrupts are barred",
+    ("preempt_disable",),
+    ("preempt_enable",),
+    ("preempt_enable",),
+    masks=False,
+    bars="interrupts",
+)
+"""Barred are hardirqs, softirqs, and tasks with bottom halves off: in_interrupt(). Linux v4.11-rc1 (374ad05ab64d)."""
+
+BH = Entry(
+    "bottom halves off; hardirqs are barred",
+    ("bh_disable",),
+    ("bh_enable",),
+    ("bh_enable",),
+    masks=False,
+    bars="hardirqs",
+    asks=("in_irq_test", "irqs_disabled_test"),
+)
+"""Barred is also who has interrupts masked: bottom halves may not be enabled then, and to find out costs a PUSHF.
+
+Jesper Dangaard Brouer's patch of 27 March 2017 (Message-Id 20170330170708.084bd16c), never merged.
+"""
+
+TRYLOCK_IRQSAVE = Entry(
+    "interrupts masked, the pcp's lock tried",
+    ("preempt_disable", "irq_save"),
+    ("irq_restore", "preempt_enable"),
+    ("irq_restore", "preempt_enable"),
+    masks=True,
+    locks=True,
+)
+"""Only another CPU's drain can make the try fail. Linux v6.1 (01b44456a7aa)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListFree:
+    """A list is freed in two passes: prepare every page, then commit up to 32 in one section (`list_free.py`).
+
+    `by_zone`: a section is for pages of one zone, as each zone's pcp has a lock. `waits`: it waits for that lock.
+    """
+
+    by_zone: bool
+    waits: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BulkApi:
+    """A call for many pages of order 0 in one section (`bulk.py`). What it may do depends on these.
+
+    `appends`: to a list that has pages; else such a list is refused. `zones`: only the first, or any with enough pages.
+    `mark`: pages above this watermark are enough. `prepares`: pages are prepared inside the section. `list_call`: a
+    free of many pages is a call of its own.
+    """
+
+    appends: bool
+    zones: Literal["first", "any"]
+    mark: Literal["low", "high"]
+    prepares: bool
+    list_call: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One version of the page allocator, as the parts it is made of. `models` is the commit or the mail that it models.
+
+    Make one from the version before it, with `dataclasses.replace`.
+    """
+
+    name: str
+    """What scenarios call it."""
+    about: str
+    """What is new in it, in a sentence."""
+    models: str
+    """The kernel commit, or the mail."""
+    scheme: type[Allocator]
+    """The class that puts the parts together: `Linux`, or a person's own."""
+    entry: Entry
+    """How the section in which a pcp is used is entered."""
+    otherwise: Literal["next zone", "buddy lists"]
+    """Where an allocation goes whose pcp gave nothing."""
+    counters: Literal["inside", "outside"]
+    """Whether what is allocated is counted inside the section (and zone->lock's masked window), or after it."""
+    hot_cold: bool
+    """Whether callers may ask for cold pages, and call those cold that they free."""
+    sizes: Callable[[int, int, int], PcpSizes]
+    """Default batch and high, from a zone's pages, the number of CPUs local to it, and its LOW watermark."""
+    tuning: type[Tuning]
+    """How large a refill and a drain are, when a drain is due, and how high follows the load."""
+    drain_order: Literal["round robin", "list by list"]
+    """Which pages a drain takes."""
+    drain_pick: Literal["under lock", "before lock"]
+    """Whether a drain takes its pages off the pcp lists with zone->lock held or before."""
+    list_free: ListFree | None
+    """How a list of pages is freed; None: one by one."""
+    bulk: BulkApi | None
+    """The bulk allocation; None: there is none."""
+    drain_by: Literal["ipi", "worker", "caller"]
+    """How drain_all_pages reaches other CPUs' lists; the caller takes their locks, which its entry must have."""
+    pcp_orders: Sequence[int]
+    """The orders of which CPUs keep blocks."""
+
+    @property
+    def has_bulk(self) -> bool:
+        """Whether there is a bulk allocation."""
+        return self.bulk is not None
+
+    def allocator(
+        self,
+        machine: Machine,
+        zones: Sequence[Zone],
+        steps: KernelSteps,
+        lines: LineSwitches | None = None,
+    ) -> Allocator:
+        """Make this version's allocator."""
+        return self.scheme(machine, zones, steps, self, lines=lines)
+
+
+ORDER_0 = (0,)
+"""Orders on the pcp up to v5.13."""
+
+BLOCKS = (0, 1, 2, 3, PAGEBLOCK_ORDER)
+"""Orders on the pcp since Linux v5.14 (44042b449872): up to PAGE_ALLOC_COSTLY_ORDER, and huge pages."""

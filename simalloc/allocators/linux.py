@@ -1,0 +1,219 @@
+"""The kernel's own scheme: one way to allocate and one to free, which do what the parts of a generation say.
+
+Linux, mm/page_alloc.c: rmqueue() and rmqueue_pcplist() (buffered_rmqueue() in v4.10), free_unref_page() and
+free_unref_page_commit() (free_hot_cold_page() up to v4.14).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import ClassVar
+
+from simalloc.allocators.base import Allocator
+from simalloc.allocators.bulk import alloc_bulk
+from simalloc.allocators.generation import Generation
+from simalloc.allocators.list_free import free_list
+from simalloc.allocators.shared_lines import LineSwitches
+from simalloc.allocators.steps import KernelSteps
+from simalloc.machine import Cpu, Machine, Program, SpinLock
+from simalloc.memory import MigrateType, Pcp, Zone
+
+PCP_LINES = 2
+"""Cache lines that move with a pcp's lock to another CPU: the one it shares with count and sizes, and a list's head."""
+
+
+UNDOES = {"irq_save": "irq_restore", "preempt_disable": "preempt_enable", "bh_disable": "bh_enable"}
+"""The step that undoes one of entering."""
+
+
+class Linux(Allocator):
+    """A generation of Linux: enter the pcp's section, use its lists, leave; where it may not be entered, buddy lists.
+
+    Where no other CPU drains a pcp its lock is two steps and a flag, which leaves hits to strides; where one may, it
+    is a real spinlock.
+    """
+
+    hits_are_constant: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        machine: Machine,
+        zones: Sequence[Zone],
+        steps: KernelSteps,
+        generation: Generation,
+        *,
+        lines: LineSwitches | None = None,
+    ) -> None:
+        super().__init__(machine, zones, steps, generation, lines=lines)
+        entry = generation.entry
+        self.asking = steps.named(entry.asks)
+        self.entering = steps.named(entry.enters)
+        self.leaving_alloc = steps.named(entry.leaves_alloc)
+        self.leaving_free = steps.named(entry.leaves_free)
+        self.giving_up = steps.named(UNDOES[name] for name in reversed(entry.enters))
+        self.masks = entry.masks
+        self.locks = entry.locks
+        self.pcp_lock: defaultdict[Pcp, SpinLock] = defaultdict(self._new_pcp_lock)
+
+    def _new_pcp_lock(self) -> SpinLock:
+        return self.k.lock("pcp->lock", PCP_LINES - 1, acquire=self.k.pcp_trylock, release=self.k.pcp_unlock)
+
+    # One block
+
+    def rmqueue(self, cpu: Cpu, zone: Zone, order: int, mt: MigrateType, *, cold: bool) -> Program[int | None]:
+        """Enter, refill if the list is empty, pop, leave; if that gives nothing, as the generation says."""
+        k = self.k
+        for step in self.asking:
+            yield step
+        if self.is_barred(cpu):
+            return (yield from self.rmqueue_buddy(cpu, zone, order, mt))
+        cpu.site = self.generation.entry.site
+        for step in self.entering:
+            yield step
+        pcp = zone.pcps[cpu.index]
+        if self.locks and not (yield from self.try_lock(pcp)):
+            return (yield from self.rmqueue_buddy(cpu, zone, order, mt))
+        pcp.tuning.on_alloc(1)
+        place = pcp.place(order, mt)
+        pfn = None
+        if (yield from self.has_block(cpu, zone, pcp, order, mt, cold=cold)):
+            yield k.pcp_pop
+            # Where only preemption is off, an IPI that drains, as v2 still has it (found in its review), may have come.
+            self.must_have(cpu, len(pcp.lists[place]), 1)
+            pfn = pcp.pop(place, cold=cold and self.generation.hot_cold)
+            if self._counts_inside:
+                yield k.zone_counters
+        if self.locks:
+            yield from self.unlock(pcp)
+        for step in self.leaving_alloc:
+            yield step
+        if pfn is None:
+            if self.generation.otherwise == "next zone":
+                return None
+            return (yield from self.rmqueue_buddy(cpu, zone, order, mt))
+        if not self._counts_inside:
+            yield k.zone_counters
+        return pfn
+
+    def free_unref_page(self, cpu: Cpu, zone: Zone, pfn: int, order: int, *, cold: bool) -> Program[None]:
+        """Prepare, enter, push, drain what is due, leave; where it may not be entered, to the buddy lists."""
+        k = self.k
+        for step in self.asking:
+            yield step
+        if self.is_barred(cpu):
+            yield from self.free_pages_ok(cpu, zone, pfn, order)
+            return
+        cpu.site = "free_unref_page"
+        yield k.free_prepare
+        mt = self.views[zone][cpu.index].pageblock_type(pfn)
+        for step in self.entering:
+            yield step
+        pcp = zone.pcps[cpu.index]
+        if self.locks and not (yield from self.try_lock(pcp)):
+            yield from self.free_one_page(cpu, zone, pfn, order, mt)
+            return
+        yield k.event_counter
+        yield k.pcp_push
+        place = pcp.place(order, mt)
+        pcp.push(pfn, place, cold=cold and self.generation.hot_cold)
+        yield from self.committed(cpu, zone, pcp, 1, order, place)
+        if self.locks:
+            yield from self.unlock(pcp)
+        for step in self.leaving_free:
+            yield step
+
+    def is_barred(self, cpu: Cpu) -> bool:
+        """Whether this context may not use the pcp lists."""
+        bars = self.generation.entry.bars
+        if bars == "nobody":
+            return False
+        return cpu.in_interrupt() if bars == "interrupts" else cpu.in_irq() or cpu.irqs_disabled()
+
+    # Inside the section
+
+    def has_block(
+        self, cpu: Cpu, zone: Zone, pcp: Pcp, order: int, mt: MigrateType, *, cold: bool = False
+    ) -> Program[bool]:
+        """Refill the list if it is empty; return whether it has a block then."""
+        place = pcp.place(order, mt)
+        if not pcp.lists[place]:
+            if not self.masks:
+                yield self.k.irq_save
+            yield from self.rmqueue_bulk(cpu, zone, pcp, mt, order=order, cold=cold and self.generation.hot_cold)
+            if not self.masks:
+                yield self.k.irq_restore
+        return bool(pcp.lists[place])
+
+    def committed(self, cpu: Cpu, zone: Zone, pcp: Pcp, frees: int, order: int, place: int) -> Program[None]:
+        """Drain what is due now that `frees` blocks have been pushed, the last to list `place`."""
+        pcp.tuning.on_free(frees, order)
+        pages = pcp.tuning.drain(pcp.count, order)
+        if pages:
+            if not self.masks:
+                yield self.k.irq_save
+            yield from self.free_pcppages_bulk(cpu, zone, pcp, pages, place)
+            if not self.masks:
+                yield self.k.irq_restore
+
+    # The pcp's lock
+
+    def try_lock(self, pcp: Pcp) -> Program[bool]:
+        """Try it; if it is taken, undo what was done to enter."""
+        if self.drains_on_failure:
+            got = yield self.pcp_lock[pcp].trylock
+        else:
+            yield self.k.pcp_trylock
+            got = not pcp.is_held
+        if got:
+            pcp.is_held = True
+            return True
+        yield from self.giving_up
+        return False
+
+    def wait_for_lock(self, pcp: Pcp) -> Program[None]:
+        """Take it, waiting if another CPU has it; this one cannot."""
+        yield self.pcp_lock[pcp].acquire if self.drains_on_failure else self.k.pcp_trylock
+        pcp.is_held = True
+
+    def unlock(self, pcp: Pcp) -> Program[None]:
+        """Let go of it."""
+        yield self.pcp_lock[pcp].release if self.drains_on_failure else self.k.pcp_unlock
+        pcp.is_held = False
+
+    # Many pages
+
+    def alloc_pages_bulk(
+        self, cpu: Cpu, count: int, pages: list[int], mt: MigrateType = MigrateType.UNMOVABLE
+    ) -> Program[int]:
+        """Append up to `count` order-0 pages to `pages` in one section; return how many, possibly fewer than asked."""
+        if self.generation.bulk is None:
+            return super().alloc_pages_bulk(cpu, count, pages, mt)
+        return alloc_bulk(self, self.generation.bulk, cpu, count, pages, mt)
+
+    def free_pages_bulk(self, cpu: Cpu, pages: Sequence[int]) -> Program[None]:
+        """Drop the last references to order-0 pages and free them, in one go where the generation can."""
+        if self.generation.list_free is not None:
+            return free_list(self, self.generation.list_free, cpu, pages)
+        return self._free_each(cpu, pages)
+
+    def _free_each(self, cpu: Cpu, pages: Sequence[int]) -> Program[None]:
+        if self.generation.bulk is not None and self.generation.bulk.list_call:
+            yield self.k.bulk_free_call
+        yield from self.free_pages_each(cpu, pages)
+
+    # Draining
+
+    def drain_pages(self, cpu: Cpu, zone: Zone, owner: Cpu | None = None) -> Program[None]:
+        """Return all pages of `owner`'s lists for `zone`, of this CPU's by default, to the buddy lists."""
+        if not self.locks:
+            yield from super().drain_pages(cpu, zone, owner)
+            return
+        pcp = zone.pcps[(owner or cpu).index]
+        cpu.site = "drain_pages_zone"
+        yield self.k.irq_save
+        yield self.pcp_lock[pcp].acquire
+        if pcp.count:
+            yield from self.free_pcppages_bulk(cpu, zone, pcp, pcp.count)
+        yield self.pcp_lock[pcp].release
+        yield self.k.irq_restore

@@ -1,0 +1,72 @@
+"""The typer application that commands add themselves to, and the options that several of them have."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from importlib import import_module
+from importlib.metadata import version as version_of
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="simalloc",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+EXIT_FAILED = 1
+EXIT_WRONG_INPUT = 2
+EXIT_STOPPED = 130
+
+
+class Format(StrEnum):
+    """How results go to stdout."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+class TextFormat(StrEnum):
+    """Formats of commands whose output is no table of rows."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+ScenarioFile = Annotated[str, typer.Argument(metavar="FILE", help="scenario file, or the name of a shipped one")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="change a key, such as allocator.high=1000; repeatable"),
+]
+RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="where a run was saved")]
+Seed = Annotated[int | None, typer.Option(help="seed of everything random, over the scenario's")]
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from simalloc.compiled import BUILD  # noqa: PLC0415
+
+        typer.echo(f"simalloc {version_of('simalloc')} ({BUILD})")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="show the version and exit")
+    ] = False,
+) -> None:
+    """Simulate how CPUs share the Linux page allocator, in cycles."""
+
+
+def load_commands() -> typer.Typer:
+    """Import every module of `simalloc.cli.commands`, by name: each adds its command to `app`, which is returned."""
+    package = import_module("simalloc.cli.commands")
+    for module in sorted(found.name for found in iter_modules(package.__path__)):
+        import_module(f"simalloc.cli.commands.{module}")
+    return app

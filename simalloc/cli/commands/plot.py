@@ -1,0 +1,42 @@
+"""`simalloc plot`: draw figures of a saved run again."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from simalloc.cli.app import RunFolder, app
+from simalloc.cli.saving import saved_run
+
+
+class FigureFormat(StrEnum):
+    """Files a figure goes to."""
+
+    PNG = "png"
+    SVG = "svg"
+    BOTH = "both"
+
+
+@app.command()
+def plot(
+    folder: RunFolder,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(help="figure to draw, such as cycles; repeatable; without it, those the scenario asks for"),
+    ] = None,
+    format_: Annotated[FigureFormat, typer.Option("--format", help="what to write")] = FigureFormat.BOTH,
+) -> None:
+    """Draw figures of a saved run again."""
+    from simalloc.plots import NoSuchFigure, checked, draw, wanted  # noqa: PLC0415
+    from simalloc.scenario import ScenarioError  # noqa: PLC0415
+
+    result = saved_run(folder)
+    try:
+        names = wanted(result) if kind is None else checked(result, kind)
+    except NoSuchFigure as error:
+        raise ScenarioError(f"{'--kind' if kind else 'plots'}: {error}") from None
+    formats = ("png", "svg") if format_ is FigureFormat.BOTH else (format_.value,)
+    for file in draw(result, folder, names, formats):
+        typer.echo(f"saved {file}")

@@ -1,0 +1,32 @@
+"""`simalloc report`: one HTML file about a saved run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simalloc.cli.app import RunFolder, app
+from simalloc.cli.saving import saved_run
+
+
+@app.command()
+def report(
+    folder: RunFolder,
+    out: Annotated[Path | None, typer.Option(help="file to write; without it, DIR/report.html")] = None,
+) -> None:
+    """Write one HTML file about a saved run: figures, tables, timeline, scenario, prices. It needs no network."""
+    from simalloc.plots import NoSuchFigure  # noqa: PLC0415
+    from simalloc.report import report_html  # noqa: PLC0415
+    from simalloc.scenario import ScenarioError  # noqa: PLC0415
+
+    file = out or folder / "report.html"
+    try:
+        page = report_html(saved_run(folder))
+        file.write_text(page, encoding="utf-8")
+    except NoSuchFigure as error:
+        raise ScenarioError(f"plots: {error}") from None
+    except OSError as error:
+        raise ScenarioError(f"{file}: cannot be written: {error.strerror}") from None
+    typer.echo(f"saved {file}")

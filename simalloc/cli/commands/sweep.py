@@ -1,0 +1,46 @@
+"""`simalloc sweep`: run a scenario at every point, and go on where it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simalloc.cli.app import EXIT_FAILED, EXIT_STOPPED, Overrides, ScenarioFile, Seed, app
+from simalloc.cli.saving import make_folder
+from simalloc.cli.telling import print_result, print_swept
+
+
+@app.command()
+def sweep(
+    file: ScenarioFile,
+    out: Annotated[Path, typer.Option(help="folder for its runs; those that are there are not done again")],
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=A,B,C", help="values of a key, beside those swept or instead of its own; repeatable"),
+    ] = None,
+    set_: Overrides = None,
+    seed: Seed = None,
+    replications: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="runs of each case, over the scenario's")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=0, help="processes; 0 = one a core. Results do not depend on it")] = 0,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler to do it, such as tcp://10.0.0.1:8786")
+    ] = None,
+) -> None:
+    """Run a scenario at every point, on all cores; stopped or killed, the same command goes on where it was."""
+    from simalloc.experiments import run_sweep  # noqa: PLC0415
+    from simalloc.scenario import find, load  # noqa: PLC0415
+
+    fixed = [] if replications is None else [f"replications={replications}"]
+    scenario = load(file, [*(set_ or ()), *fixed], seed, grid=grid or ())
+    make_folder(out)
+    swept = run_sweep(scenario, out=out, jobs=jobs, cluster=cluster, folder=find(file).resolve().parent)
+    print_result(scenario.about, swept.result)
+    print_swept(swept, out)
+    if swept.stopped:
+        raise typer.Exit(EXIT_STOPPED)
+    if swept.failures:
+        raise typer.Exit(EXIT_FAILED)

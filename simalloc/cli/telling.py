@@ -1,0 +1,123 @@
+"""What commands tell a person. Heavy imports happen inside, so that --help answers at once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from simalloc.experiments import Swept
+    from simalloc.results import Result
+    from simalloc.runs import Window
+    from simalloc.scenario import Scenario
+
+MOST_POINTS = 60
+"""Points of a sweep that are printed."""
+
+
+def show_progress(text: str) -> None:
+    """Show one line of progress, over the last; to a terminal only."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\033[K{text}")
+        sys.stderr.flush()
+
+
+def refuse_files(options: dict[str, object]) -> None:
+    """Raise ScenarioError if a command that saves nothing is told where to save."""
+    from simalloc.scenario import ScenarioError  # noqa: PLC0415
+
+    for option, value in options.items():
+        if value is not None:
+            raise ScenarioError(f"{option} {value}: --explain-irqsoff saves no files; leave one out")
+
+
+def explain_windows(scenario: Scenario, time: str) -> None:
+    """Print, for each case, the first window with interrupts off that is longer than `time`."""
+    from simalloc.runs.explain import first_long_window, window_text  # noqa: PLC0415
+
+    ghz = scenario.machine.cost_model().clock_ghz
+    limit = _cycles("--explain-irqsoff", time, ghz)
+    for index, case in enumerate(scenario.cases):
+        show_progress(f"{case.label}: looking for a window longer than {time}")
+        window = first_long_window(scenario, index, limit)
+        show_progress("")
+        typer.echo(typer.style(f"{case.label} ({case.version.name})", bold=True))
+        text = window_text(window, ghz) if window else f"no window with interrupts off is longer than {time}"
+        typer.echo(f"{text}\n")
+
+
+def print_result(about: str, result: Result) -> None:
+    """Print a run's table, latencies, and errors against published figures."""
+    from simalloc.results import comparison_table, error_lines, latency_table, metric_table, sweep_table  # noqa: PLC0415
+
+    clock = result.clock
+    typer.echo(f"{result.scenario}: {about}" if about else result.scenario)
+    typer.echo(f"machine {clock['preset']}, {clock['unit']} at {clock['ghz']:g} GHz, seed {result.seed}\n")
+    swept = any(row["metric"] == "alloc" and "batch" in row for row in result.rows)
+    points = result.planned // max(len(result.cases), 1)
+    if result.swept and points > MOST_POINTS:
+        typer.echo(f"{points} points, more than a table shows; rows.csv has them all")
+    elif result.swept:
+        typer.echo(sweep_table(result))
+    else:
+        typer.echo(comparison_table(result) if swept else metric_table(result))
+    latencies = latency_table(result)
+    if latencies:
+        typer.echo(latencies)
+    errors = error_lines(result) if swept or result.swept else []
+    if errors:
+        typer.echo("\n" + "\n".join(errors))
+    for source in result.sources if any("published" in row for row in result.rows) else ():
+        typer.echo(f"published: {source}")
+
+
+def print_swept(swept: Swept, out: Path) -> None:
+    """Print how far a sweep came, to stderr what failed, and where it is."""
+    typer.echo(f"\n{swept.finished} of {swept.total} runs done, {swept.reused} of them before")
+    for failure in swept.failures:
+        typer.echo(f"failed: {failure}", err=True)
+    if swept.stopped:
+        typer.echo("stopped; the same command does the rest", err=True)
+    typer.echo("".join(f"saved {file}\n" for file in swept.files) + f"figures: simalloc plot {out}")
+
+
+def _cycles(option: str, time: str, ghz: float) -> int:
+    """Return how many cycles an option's time is. Raises ScenarioError, which names the option."""
+    from simalloc.hardware.times import cycles_of  # noqa: PLC0415
+    from simalloc.scenario import ScenarioError  # noqa: PLC0415
+
+    try:
+        return cycles_of(time, ghz)
+    except ValueError as error:
+        raise ScenarioError(f"{option}: {error}") from None
+
+
+def window_of(scenario: Scenario, start: str | None, length: str | None) -> Window | None:
+    """Return the window to record, None if none is asked for. Raises ScenarioError."""
+    from simalloc.runs import Window  # noqa: PLC0415
+    from simalloc.scenario import ScenarioError  # noqa: PLC0415
+
+    if length is None:
+        if start is not None:
+            raise ScenarioError("--trace-from says where a timeline begins; add --trace-for TIME to say how long it is")
+        return None
+    ghz = scenario.machine.cost_model().clock_ghz
+    _cycles("--trace-from", start or "0us", ghz)
+    if _cycles("--trace-for", length, ghz) == 0:
+        raise ScenarioError(f"--trace-for: {length!r} is not one cycle at {ghz:g} GHz; write more")
+    return Window(start or "0us", length)
+
+
+def tell_of_recordings(result: Result) -> None:
+    """Say which timelines are shorter than asked for."""
+    from simalloc.traces import recordings  # noqa: PLC0415
+
+    for each in recordings(result):
+        begin, end, run_end = (f"{each.microseconds(at):g}us" for at in (each.start, each.end, each.run_end))
+        if each.full:
+            typer.echo(f"{each.name}: the timeline is full, and ends at {end}; record for less", err=True)
+        elif each.start >= each.run_end:
+            typer.echo(f"{each.name}: no timeline: the run ended at {run_end}, before {begin}", err=True)
