@@ -84,7 +84,7 @@ def test_everything_shipped_is_listed(site: Path, kind: str, shipped: list[str])
 
 def test_every_shipped_scenario_can_be_built_and_its_table_read(site: Path) -> None:
     check = (
-        "from simalloc.scenario import load, shipped; from simalloc.assembly import Assembly; "
+        "from simalloc.scenario import load, shipped; from simalloc.runs.assembly import Assembly; "
         "print(*(name for name in shipped() if Assembly(load(name), None)))"
     )
     assert python(site, "-c", check).split() == sorted(path.stem for path in (ROOT / "scenarios").glob("*.yaml"))

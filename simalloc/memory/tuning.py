@@ -6,9 +6,12 @@ in strides tells it of many at once, which must come to the same as telling it o
 
 from __future__ import annotations
 
+from mypy_extensions import mypyc_attr
+
 from simalloc.memory.pcp_sizes import PcpSizes
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Tuning:
     """Fixed sizes: a refill brings `batch` pages, and a free that finds `high` on the lists drains `batch`.
 
@@ -43,6 +46,7 @@ class Tuning:
         return (self.high,)
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class DoublingDrains(Tuning):
     """Drains double while pages are freed and none allocated; refills bring a batch, in blocks of 2**order pages.
 
@@ -79,6 +83,7 @@ class DoublingDrains(Tuning):
         return self.high, self.free_factor
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class BlocksDrainAll(DoublingDrains):
     """As before, and a block of order 1 or more that is freed with a drain behind it takes all pages along.
 
