@@ -162,7 +162,7 @@ class Allocator(BuddyPath, ABC):
         lock = self.zone_lock[zone]
         cpu.site = "rmqueue_bulk"
         yield lock.acquire
-        count = pcp.tuning.refill(pcp.count, order)
+        count = pcp.tuning.refill(pcp.count, order, self.views[zone][cpu.index].pressure)
         pcp.refill((yield from self._remove(cpu, zone, order, mt, count=count)), pcp.place(order, mt), cold=cold)
         yield lock.release
 

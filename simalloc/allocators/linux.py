@@ -120,7 +120,8 @@ class Linux(Allocator):
         yield k.pcp_push
         place = pcp.place(order, mt)
         pcp.push(pfn, place, cold=cold and self.generation.hot_cold)
-        yield from self.committed(cpu, zone, pcp, 1, order, place)
+        if not (yield from self.committed(cpu, zone, pcp, 1, order, place)):
+            return
         if self.locks:
             yield from self.unlock(pcp)
         for step in self.leaving_free:
@@ -148,16 +149,29 @@ class Linux(Allocator):
                 yield self.k.irq_restore
         return bool(pcp.lists[place])
 
-    def committed(self, cpu: Cpu, zone: Zone, pcp: Pcp, frees: int, order: int, place: int) -> Program[None]:
-        """Drain what is due now that `frees` blocks have been pushed, the last to list `place`."""
+    def committed(self, cpu: Cpu, zone: Zone, pcp: Pcp, frees: int, order: int, place: int) -> Program[bool]:
+        """Drain what is due now that `frees` blocks have been pushed, the last to list `place`.
+
+        Returns whether the section is still entered: in between two chunks of a drain (v6.19) others are let in, and if
+        the lock is then taken the rest of the drain is forgotten.
+        """
         pcp.tuning.on_free(frees, order)
-        pages = pcp.tuning.drain(pcp.count, order)
-        if pages:
+        pages = pcp.tuning.drain(pcp.count, order, self.views[zone][cpu.index].pressure)
+        chunk = pcp.batch if self.generation.drain_chunk == "batch" else pages
+        while pages > 0:
             if not self.masks:
                 yield self.k.irq_save
-            yield from self.free_pcppages_bulk(cpu, zone, pcp, pages, place)
+            yield from self.free_pcppages_bulk(cpu, zone, pcp, min(pages, chunk), place)
             if not self.masks:
                 yield self.k.irq_restore
+            pages -= chunk
+            if pages <= 0 or not pcp.count:
+                break
+            yield from self.unlock(pcp)
+            yield from (*self.leaving_free, *self.entering)
+            if not (yield from self.try_lock(pcp)):
+                return False
+        return True
 
     # The pcp's lock
 
@@ -208,15 +222,32 @@ class Linux(Allocator):
     # Draining
 
     def drain_pages(self, cpu: Cpu, zone: Zone, owner: Cpu | None = None) -> Program[None]:
-        """Return all pages of `owner`'s lists for `zone`, of this CPU's by default, to the buddy lists."""
+        """Return all pages of `owner`'s lists for `zone`, of this CPU's by default, to the buddy lists.
+
+        Where pcps have locks, anybody may: all under one hold, or (v6.10, 55f77df7d715) as much a hold as the largest
+        drain that a free makes due.
+        """
         if not self.locks:
             yield from super().drain_pages(cpu, zone, owner)
             return
-        pcp = zone.pcps[(owner or cpu).index]
-        cpu.site = "drain_pages_zone"
-        yield self.k.irq_save
-        yield self.pcp_lock[pcp].acquire
-        if pcp.count:
-            yield from self.free_pcppages_bulk(cpu, zone, pcp, pcp.count)
-        yield self.pcp_lock[pcp].release
-        yield self.k.irq_restore
+        k, pcp = self.k, zone.pcps[(owner or cpu).index]
+        while True:
+            cpu.site = "drain_pages_zone"
+            yield k.irq_save if self.masks else k.preempt_disable
+            yield self.pcp_lock[pcp].acquire
+            pcp.is_held = True
+            pages = pcp.count
+            if self.generation.drain_all_chunk == "largest":
+                pages = min(pages, pcp.batch << (pcp.tuning.sizes.scale_max or 0))
+            if pages:
+                if not self.masks:
+                    yield k.irq_save
+                yield from self.free_pcppages_bulk(cpu, zone, pcp, pages)
+                if not self.masks:
+                    yield k.irq_restore
+            pcp.is_held = False
+            left = pcp.count
+            yield self.pcp_lock[pcp].release
+            yield k.irq_restore if self.masks else k.preempt_enable
+            if not left:
+                return

@@ -97,6 +97,7 @@ def _zones(scenario: Scenario, case: Case) -> Iterator[Zone]:
                 node=node,
                 pcp_orders=case.version.pcp_orders,
                 tuning=case.version.tuning,
+                marks=case.watermarks,
             )
             if memory.initial == "warmed":
                 warm(zone, MigrateType.UNMOVABLE)
