@@ -10,6 +10,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
+from mypy_extensions import mypyc_attr
+
 from simalloc.allocators.buddy_path import BuddyPath
 from simalloc.allocators.drain_all import DrainAll
 from simalloc.allocators.generation import Generation
@@ -22,6 +24,7 @@ from simalloc.machine import NMI, Cpu, Machine, Program, RuleBroken, Sync
 from simalloc.memory import MigrateType, Pcp, Zone
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Allocator(BuddyPath, ABC):
     """A page allocator over `zones`; each CPU prefers those of its own node, then the nearest, in the order given."""
 

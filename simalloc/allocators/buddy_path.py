@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mypy_extensions import mypyc_attr
+
 from simalloc.allocators.generation import Generation
 from simalloc.allocators.shared_lines import LineSwitches, SharedLines
 from simalloc.allocators.steps import KernelSteps
@@ -18,6 +20,7 @@ from simalloc.memory import MigrateType, Zone
 from simalloc.memory.pcp import Run
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class BuddyPath:
     """Zones with their locks, what each CPU knows of them, and what moving blocks to and from buddy lists costs."""
 

@@ -10,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import ClassVar
 
+from mypy_extensions import mypyc_attr
+
 from simalloc.allocators.base import Allocator
 from simalloc.allocators.bulk import alloc_bulk
 from simalloc.allocators.generation import Generation
@@ -27,6 +29,7 @@ UNDOES = {"irq_save": "irq_restore", "preempt_disable": "preempt_enable", "bh_di
 """The step that undoes one of entering."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Linux(Allocator):
     """A generation of Linux: enter the pcp's section, use its lists, leave; where it may not be entered, buddy lists.
 

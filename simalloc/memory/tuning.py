@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from mypy_extensions import mypyc_attr
+
 from simalloc.memory.pcp_sizes import PcpSizes
 
 COSTLY_ORDER = 3
@@ -20,6 +22,7 @@ BELOW_HIGH = 2
 """Pressure: the zone has fewer free pages than its HIGH watermark (ZONE_BELOW_HIGH, Linux v6.7)."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Tuning:
     """Fixed sizes: a refill brings `batch` pages, and a free that finds `high` on the lists drains `batch`.
 
@@ -62,6 +65,7 @@ class Tuning:
         return (self.high,)
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class DoublingDrains(Tuning):
     """Drains double while pages are freed and none allocated; refills bring a batch, in blocks of 2**order pages.
 
@@ -110,6 +114,7 @@ class DoublingDrains(Tuning):
         return self.high, self.free_factor
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class BlocksDrainAll(DoublingDrains):
     """As before, and a block of order 1 or more that is freed with a drain behind it takes all pages along.
 
@@ -123,6 +128,7 @@ class BlocksDrainAll(DoublingDrains):
         return super().drain(count, order, pressure)
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class AutoTuned(Tuning):
     """High follows the load between high_min and high_max; refills double, drains grow with the pages freed in a row.
 
@@ -229,6 +235,7 @@ DEFAULT_SCALE_MAX = 5
 """CONFIG_PCP_BATCH_SCALE_MAX. Linux v6.7 (52166607ecc9)."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class LaterBursts(AutoTuned):
     """As before, but a burst of blocks begins only when half of high_min and a batch have been freed in a row.
 
