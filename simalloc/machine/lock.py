@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from simpy.events import Event
 
 from simalloc.machine.context import IDLE
+from simalloc.machine.deadlock import check_for_ring
 from simalloc.machine.interrupts import FOREVER
 from simalloc.machine.lock_class import LockClass
 from simalloc.machine.lock_kinds import LOCK_KINDS, LockKind
@@ -114,6 +115,8 @@ class SpinLock:
         chosen, woken = self.kind.take_next(self, releaser)
         self.holder = chosen
         self.in_transit = True
+        if chosen.waits[-1].lock is not self:
+            check_for_ring(chosen)
         handover = self.kind.handover(self, releaser, chosen, held)
         ahead = releaser.clock - machine.now
         if not self.kind.may_be_overtaken and self._is_undisturbed((chosen, woken), releaser.clock + handover):
@@ -182,6 +185,7 @@ class SpinLock:
         woken = Event(self.machine.env)
         heappush(self.coming, (cpu.clock, cpu.index, (cpu, woken)))
         cpu.begin_wait(self)
+        check_for_ring(cpu)
         self.asking.add(cpu.index)
         cpu.waits_for = woken
         try:
@@ -261,23 +265,16 @@ class SpinLock:
         if self.holder is None or (self.in_transit and self.kind.overtakes(self, cpu)):
             events = self.take(cpu)
         else:
-            self._check_for_deadlock(cpu)
             for saw in self.machine.hooks.lock_waiting:
                 saw(cpu, self, self.holder)
             cpu.begin_wait(self)
+            check_for_ring(cpu)
             yield from self.wait_in(cpu)
             waited = cpu.end_wait()
             self.held_since = cpu.clock
             events = self.enter(cpu, waited, contended=True)
         if events is not None:
             yield from events
-
-    def _check_for_deadlock(self, cpu: Cpu) -> None:
-        if self.holder is cpu or cpu.index in self.asking:
-            raise RuleBroken(
-                f"cpu {cpu.index} at cycle {cpu.clock} in {cpu.context.label} ({cpu.site or 'unnamed code'}) asks for "
-                f"{self!r}, which it {'waits for' if cpu.index in self.asking else 'holds'} already: deadlock"
-            )
 
     def __repr__(self) -> str:
         holder = f"cpu {self.holder.index}" if self.holder else "free"
