@@ -46,13 +46,15 @@ def free_list(linux: Linux, how: ListFree, cpu: Cpu, pages: Sequence[int]) -> Pr
             yield step
         pcp = section[0][0].pcps[cpu.index]
         if how.waits:
-            yield from linux.wait_for_lock(pcp)
+            yield from linux.wait_for_lock(cpu, pcp)
         for run in by_zone(section):
             yield from _commit(linux, cpu, run)
         if linux.locks:
-            yield from linux.unlock(pcp)
+            yield from linux.unlock(cpu, pcp)
         for step in linux.leaving_free:
             yield step
+    for ended in linux.hooks.call_ended:
+        ended(cpu)
 
 
 def _commit(linux: Linux, cpu: Cpu, prepared: Sequence[Prepared]) -> Program[None]:
@@ -64,8 +66,12 @@ def _commit(linux: Linux, cpu: Cpu, prepared: Sequence[Prepared]) -> Program[Non
         run = prepared[done : done + pcp.tuning.room(pcp.count) + 1]
         yield k.event_counter * len(run)
         yield k.pcp_push * len(run)
+        for used in linux.hooks.pcp_used:
+            used(cpu, pcp)
         for _, mt, pfn in run:
             pcp.push(pfn, mt)
+        for saw in linux.hooks.pages_parked:
+            saw(cpu, pcp, [pfn for _, _, pfn in run], 0)
         yield from linux.committed(cpu, zone, pcp, len(run), 0, run[-1][1])
         done += len(run)
 

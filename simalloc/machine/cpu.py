@@ -435,6 +435,11 @@ class Cpu:
         if not held:
             self._pause_holding()
 
+    def note_hold(self, cycles: int) -> None:
+        """Count so many cycles in which a lock was held, in a stride."""
+        if self._holding_since < 0:
+            self.holding += cycles
+
     def begin_wait(self, lock: SpinLock) -> None:
         """Wait for this lock from now on."""
         self._pause_holding()

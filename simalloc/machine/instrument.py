@@ -84,7 +84,7 @@ class Instrument:
         """The CPU has put these blocks of 2**order pages on a pcp's lists, one by one or in a stride."""
 
     def pages_unparked(self, cpu: Cpu, pcp: Any, pfns: Sequence[int], order: int) -> None:
-        """The CPU has taken these blocks off a pcp's lists. In strides, whose pages a caller gets at once, nobody is told."""
+        """The CPU has taken these blocks off a pcp's lists. In strides a caller has them at once: nobody hears."""
 
     def call_ended(self, cpu: Cpu) -> None:
         """A call of the page allocator has ended: it has no page in hand."""

@@ -80,6 +80,28 @@ class SpinLock:
         self.trylock = TryAcquire(self)
         self.release = Release(self)
 
+    # A lock that no other CPU asks for: no line moves, and nobody waits
+
+    def take_alone(self, cpu: Cpu) -> bool:
+        """Take a lock that only this CPU asks for, unless what a handler interrupts holds it; who asks has paid."""
+        for saw in self.machine.hooks.lock_asked:
+            saw(cpu, self, True)
+        if self.holder is not None:
+            return False
+        self.holder = cpu
+        self.held_since = cpu.clock
+        self.taken_in, self.taken_by = cpu.site, cpu.context
+        cpu.note_lock(self)
+        for saw in self.machine.hooks.lock_acquired:
+            saw(cpu, self, 0, False)
+        return True
+
+    def give_alone(self, cpu: Cpu) -> None:
+        """Let go of it."""
+        self.check_held_by(cpu)
+        self._end_hold(cpu, cpu.clock - self.held_since)
+        self.holder = None
+
     def is_wanted(self) -> bool:
         """Whether somebody waits."""
         return bool(self.waiters or self.set_aside)
