@@ -49,8 +49,11 @@ def alloc_bulk(linux: Linux, api: BulkApi, cpu: Cpu, count: int, pages: list[int
 
 
 def _zone_with(linux: Linux, api: BulkApi, cpu: Cpu, count: int) -> Zone | None:
+    """Return the zone to take them from; None if the walk would leave the node: that means a single page."""
     zones = linux.zonelists[cpu.index]
     for zone in zones[:1] if api.zones == "first" else zones:
+        if zone.node != zones[0].node:
+            return None
         mark = zone.watermarks.high if api.mark == "high" else zone.watermarks.low
         if linux.views[zone][cpu.index].free_pages > mark + count:
             return zone
@@ -61,6 +64,7 @@ def _from(linux: Linux, api: BulkApi, cpu: Cpu, zone: Zone, count: int, mt: Migr
     """Take them from the pcp in one section, refilling whenever its list is empty."""
     k, pcp = linux.k, zone.pcps[cpu.index]
     counts_inside = linux.generation.counters == "inside"
+    counts_each = api.counts == "each"
     cpu.site = "alloc_pages_bulk"
     got: list[int] = []
     for step in linux.entering:
@@ -75,9 +79,11 @@ def _from(linux: Linux, api: BulkApi, cpu: Cpu, zone: Zone, count: int, mt: Migr
         got += some
         for saw in linux.hooks.pages_unparked:
             saw(cpu, pcp, some, 0)
+        if counts_each:
+            yield k.zone_counters * run
         if api.prepares:
             yield k.prep_new_page * run
-    if got and counts_inside:
+    if got and counts_inside and not counts_each:
         yield k.zone_counters
     if linux.locks:
         yield from linux.unlock(cpu, pcp)

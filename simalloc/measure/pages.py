@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mypy_extensions import mypyc_attr
+
 from simalloc.machine import Cpu, Instrument
 from simalloc.measure.broken import Broken, Report, side
 from simalloc.memory import Zone
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class PageChecker(Instrument):
     """Knows every page that a caller holds, and those that a call of the allocator has in hand.
 
@@ -17,9 +20,8 @@ class PageChecker(Instrument):
     told apart by CPU and by how many contexts theirs has interrupted.
     """
 
-    every_page = False
-
     def __init__(self) -> None:
+        self.every_page = False
         self.held: dict[int, int] = {}
         self._hands: dict[tuple[int, int], set[int]] = {}
 
