@@ -183,6 +183,9 @@ class Linux(Allocator):
 
     def try_lock(self, cpu: Cpu, pcp: Pcp) -> Program[bool]:
         """Try it; if it is taken, undo what was done to enter."""
+        if self.generation.entry.waits:
+            yield from self.wait_for_lock(cpu, pcp)
+            return True
         lock = self.pcp_lock[pcp]
         if self.drains_on_failure:
             got = yield lock.trylock
@@ -202,7 +205,7 @@ class Linux(Allocator):
             yield lock.acquire
         else:
             yield self.k.pcp_trylock
-            lock.take_alone(cpu)
+            lock.take_alone(cpu, tried=False)
         pcp.is_held = True
 
     def unlock(self, cpu: Cpu, pcp: Pcp) -> Program[None]:

@@ -83,11 +83,14 @@ class SpinLock:
 
     # A lock that no other CPU asks for: no line moves, and nobody waits
 
-    def take_alone(self, cpu: Cpu) -> bool:
+    def take_alone(self, cpu: Cpu, *, tried: bool = True) -> bool:
         """Take a lock that only this CPU asks for, unless what a handler interrupts holds it; who asks has paid."""
         for saw in self.machine.hooks.lock_asked:
-            saw(cpu, self, True)
+            saw(cpu, self, tried)
         if self.holder is not None:
+            if not tried:
+                cpu.begin_wait(self)
+                check_for_ring(cpu)
             return False
         self.holder = cpu
         self.held_since = cpu.clock
