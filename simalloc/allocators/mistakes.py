@@ -53,8 +53,8 @@ MISTAKES: dict[str, Mistake] = {
         "a generation that masks interrupts for zone->lock alone, such as v4.11-rc",
     ),
 }
-"""By name. in-irq: proposed and tried on 23 March 2017, a race came at once (thread of Linux v4.11-rc3). plain-lock: what
-v6.2 (574907741599) must not do. unmasked-zone-lock: what the January 2017 series has to mask for."""
+"""By name. in-irq: tried on 23 March 2017, a race came at once (thread of Linux v4.11-rc3). plain-lock: what v6.2
+(574907741599) must not do. unmasked-zone-lock: what the January 2017 series has to mask for."""
 
 
 def with_mistake(right: Generation, name: str) -> Generation:
