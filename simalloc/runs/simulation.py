@@ -203,8 +203,9 @@ def _told_in_full(scenario: Scenario, index: int) -> Broken | None:
 
 def _run_case(scenario: Scenario, index: int, window: Window | None, lockdep: Lockdep | None) -> CaseResult:
     case = scenario.cases[index]
-    lock_stat, latency, checker = LockStat(), Latency(), PageChecker()
-    watched: list[Instrument] = [lock_stat, checker, lockdep] if lockdep else [lock_stat]
+    lock_stat, latency = LockStat(), Latency()
+    checker = PageChecker() if lockdep else None
+    watched: list[Instrument] = [lock_stat, checker, lockdep] if lockdep and checker else [lock_stat]
     if scenario.latency:
         watched.append(latency)
     model = build_model(scenario, case, watched)
@@ -213,7 +214,7 @@ def _run_case(scenario: Scenario, index: int, window: Window | None, lockdep: Lo
     workload = run_workload(scenario, model, case.workload)
     if timeline:
         timeline.finish(model.machine)
-    if lockdep:
+    if checker:
         for zone, pages in zip(model.zones, usable, strict=True):
             checker.check_none_lost(zone, pages)
     return CaseResult(
