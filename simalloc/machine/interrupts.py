@@ -11,28 +11,29 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from simalloc.machine.context import HARDIRQ, NMI, SOFTIRQ, TASK
 from simalloc.machine.rules import Stuck
 from simalloc.machine.step import BH_ON, IRQ_ON, Effect
 
 if TYPE_CHECKING:
-    from simalloc.machine.cpu import Cpu, Events, Program
+    from simalloc.machine.cpu import Cpu
+    from simalloc.machine.op import Events, Program
 
-FOREVER = 1 << 62
-"""A cycle no simulation reaches."""
+FOREVER: Final = 1 << 60
+"""A cycle no simulation reaches. Below 1 << 62, the largest integer that compiled code holds without an object."""
 
-MAX_SOFTIRQ_RESTART = 10
+MAX_SOFTIRQ_RESTART: Final = 10
 """Rounds of __do_softirq before it hands over to ksoftirqd. Linux v4.10 (ea57485af8f4)."""
 
-MAX_SOFTIRQ_MS = 2
+MAX_SOFTIRQ_MS: Final = 2
 """Milliseconds after which it does so too."""
 
-SLICE_MS = 3
+SLICE_MS: Final = 3
 """How long ksoftirqd and a task that wants the CPU run in turns: the minimum granularity of CFS on 8 CPUs."""
 
-STORM = 1_000_000
+STORM: Final = 1_000_000
 """Interrupts in a row that leave a task no cycle, after which a run that has no end of its own is called stuck."""
 
 Handler = Callable[["Cpu"], "Program[None]"]
@@ -173,7 +174,8 @@ class Interrupts:
     def _hardirq(self) -> Events[None]:
         cpu, machine = self.cpu, self.cpu.machine
         irq = self._take(self._irqs, nmi=False)
-        site, previous = cpu.site, cpu.switch(HARDIRQ)
+        holding, site = cpu.set_locks_aside(), cpu.site
+        previous = cpu.switch(HARDIRQ)
         cpu.site = irq.name
         if not cpu.takes(machine.hardirq_entry):
             yield from cpu.charge(machine.hardirq_entry)
@@ -182,6 +184,7 @@ class Interrupts:
             yield from cpu.charge(machine.hardirq_exit)
         cpu.site = irq.name
         cpu.switch(previous)
+        cpu.take_locks_up(holding=holding)
         if self._may_run_softirqs():
             yield from self._do_softirq()
         if self._work or self._ksoftirqd_since is not None:
@@ -192,7 +195,7 @@ class Interrupts:
     def _nmi(self) -> Events[None]:
         cpu, machine = self.cpu, self.cpu.machine
         irq = self._take(self._nmis, nmi=True)
-        site, previous = cpu.site, cpu.context
+        holding, site, previous = cpu.set_locks_aside(), cpu.site, cpu.context
         cpu.site = irq.name
         # Not through `switch`: an NMI neither masks nor unmasks what it interrupts.
         cpu.context, cpu.tally = NMI, cpu.tallies[NMI]
@@ -203,6 +206,7 @@ class Interrupts:
         yield from cpu.execute(irq.handler(cpu))
         yield from cpu.charge(machine.hardirq_exit)
         cpu.context, cpu.tally, cpu.site = previous, cpu.tallies[previous], site
+        cpu.take_locks_up(holding=holding)
         for saw in machine.hooks.context_switched:
             saw(cpu, NMI, previous)
         cpu.set_horizon()
@@ -222,7 +226,11 @@ class Interrupts:
 
     def forbid_strides(self) -> bool:
         """Whether work or ksoftirqd waits for a point where the task may be preempted, or this is an NMI."""
-        return bool(self._work) or self._ksoftirqd_since is not None or self.cpu.context is NMI
+        return self.want_the_task() or self.cpu.context is NMI
+
+    def want_the_task(self) -> bool:
+        """Whether work or ksoftirqd waits for a point where the task may be preempted."""
+        return bool(self._work) or self._ksoftirqd_since is not None
 
     def _may_run_softirqs(self) -> bool:
         return bool(self._pending) and self._ksoftirqd_since is None and self._is_preemptible_by_softirq()
@@ -234,7 +242,8 @@ class Interrupts:
     def _do_softirq(self) -> Events[None]:
         """Run pending softirqs until there are none, or the limits are reached; then wake ksoftirqd."""
         cpu, machine = self.cpu, self.cpu.machine
-        site, previous = cpu.site, cpu.switch(SOFTIRQ)
+        holding, site = cpu.set_locks_aside(), cpu.site
+        previous = cpu.switch(SOFTIRQ)
         cpu.serving_softirq = True
         began = cpu.clock
         if not cpu.takes(machine.softirq_dispatch):
@@ -255,6 +264,7 @@ class Interrupts:
         cpu.site = site
         cpu.serving_softirq = False
         cpu.switch(previous)
+        cpu.take_locks_up(holding=holding)
         if self._pending and self._ksoftirqd_since is None:
             self._ksoftirqd_since = cpu.clock
 
@@ -262,7 +272,7 @@ class Interrupts:
 
     def _reschedule(self) -> Events[None]:
         cpu = self.cpu
-        if cpu.preempt_depth or self._in_ksoftirqd or not self._is_preemptible_by_softirq():
+        if cpu.preempt_depth or cpu.held or cpu.waits or self._in_ksoftirqd or not self._is_preemptible_by_softirq():
             return
         while self._work or self._ksoftirqd_may_run():
             if self._work:

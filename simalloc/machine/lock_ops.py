@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from simalloc.machine.op import Op
+from simalloc.machine.step import PREEMPT_ON
+
 if TYPE_CHECKING:
-    from simalloc.machine.cpu import Cpu, Events
+    from simalloc.machine.cpu import Cpu
     from simalloc.machine.lock import SpinLock
+    from simalloc.machine.op import Events
 
 
-class Acquire:
+class Acquire(Op):
     """Op: take the lock, spinning until it is granted.
 
     It is tried at the end of the acquire step. A waiter whose interrupts are on serves them; the lock may be granted
@@ -36,7 +40,7 @@ class Acquire:
         yield from self.lock.ask(cpu)
 
 
-class TryAcquire:
+class TryAcquire(Op):
     """Op: take the lock if it is free; gives True, or False at once if it is not."""
 
     __slots__ = ("lock",)
@@ -59,7 +63,7 @@ class TryAcquire:
         return free
 
 
-class Release:
+class Release(Op):
     """Op: give the lock to whoever its kind says is next, if anybody waits.
 
     It is let go at the end of the release step. Raises RuleBroken if another CPU, or none, holds the lock.
@@ -80,7 +84,7 @@ class Release:
             lock.let_go(cpu)
         elif not lock.let_go_ahead(cpu):
             return self._let_go(cpu)
-        return None
+        return _let_task_be_preempted(cpu)
 
     def _slowly(self, cpu: Cpu) -> Events[None]:
         yield from cpu.charge(self.lock.release_step)
@@ -94,3 +98,11 @@ class Release:
         if delay and (events := cpu.fetch(delay)) is not None:
             yield from events
         lock.let_go(cpu)
+        if (preempted := _let_task_be_preempted(cpu)) is not None:
+            yield from preempted
+
+
+def _let_task_be_preempted(cpu: Cpu) -> Events[None] | None:
+    """Let work and ksoftirqd in that a held lock has kept out (`preempt_enable`, the end of `spin_unlock`)."""
+    interrupts = cpu.interrupts
+    return interrupts.let_in(PREEMPT_ON) if interrupts.waiting and interrupts.want_the_task() else None

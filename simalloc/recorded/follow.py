@@ -44,6 +44,7 @@ class _Refill:
 @dataclass(slots=True)
 class _Drain:
     event: Event
+    last: int
     zone: int
     pages: int
     owners: set[tuple[int, int]]
@@ -82,6 +83,8 @@ class Follower:
         self._drains: dict[int, _Drain] = {}
         self._last: dict[int, Did] = {}
         self._before: dict[int, int] = {}
+        self._moving: dict[int, int] = {}
+        self._done_at: dict[int, int] = {}
         self._blocks = 0
         self._start: int | None = None
 
@@ -113,6 +116,8 @@ class Follower:
                 self._close_drain(cpu)
             does[did](deed)
             self._last[cpu] = did
+            if did is not Did.DRAIN:
+                self._done_at[cpu] = deed.time
         for cpu in [*self._refills]:
             self._close_refill(cpu, None)
         for cpu in [*self._drains]:
@@ -141,6 +146,7 @@ class Follower:
         held: _Held,
         zone: int,
         *,
+        time: int | None = None,
         count: int = 0,
         follows: bool = False,
         hidden: bool = False,
@@ -150,7 +156,8 @@ class Follower:
             count = self._before.pop(cpu)
         order, mt = held.order, held.mt
         meta = packed(op, order, mt, event.level, zone, held.offset, count, follows=follows, hidden=hidden)
-        self._cpu(cpu).spool.append((event.time - (self._start or 0), event.line, held.block, meta))
+        moment = (event.time if time is None else time) - (self._start or 0)
+        self._cpu(cpu).spool.append((moment, event.line, held.block, self._moving.pop(cpu, 0), meta))
 
     def _new_block(self) -> int:
         self._blocks += 1
@@ -291,6 +298,8 @@ class Follower:
             Move("refill", request, first.line, list_.zone, run.order, run.mt, pages, count - (1 << run.order))
         )
         self._before[cpu] = before
+        until = events[-1].time if cause is None else cause.time
+        self._moving[cpu] = self._moving.get(cpu, 0) + until - first.time
         if cause is None or cause.pfn != first.pfn:
             # Whoever found the list empty has taken the first, and no event says so, or not yet.
             self._hide(list_, first.pfn, first)
@@ -309,7 +318,10 @@ class Follower:
         op = Op.FREE if did is Did.FREE else Op.LIST_FREE
         follows = did is not Did.FREE and not deed.begins
         freed = held if held.order == order else _Held(held.block, order, mt, held.line, held.offset)
-        self._write(cpu, event, op, freed, zone, count=count, follows=follows)
+        if held.block == UNKNOWN:
+            self._cpu(cpu).before[zone, order, mt] += 1
+        time = deed.time if follows else event.time
+        self._write(cpu, event, op, freed, zone, time=time, count=count, follows=follows)
 
     def _holder(self, pfn: int, order: int) -> _Held | None:
         """Return who has been given the block that begins with page `pfn`, and from where on; the rest stays theirs."""
@@ -372,6 +384,7 @@ class Follower:
                 event.time - (self._start or 0),
                 event.line,
                 held.block,
+                0,
                 Op.ALLOC,
                 list_.order,
                 list_.mt,
@@ -407,13 +420,16 @@ class Follower:
             run = None
         if run is None:
             caused = self._last.get(cpu) in (Did.FREE, Did.COMMIT, Did.BYPASS)
-            run = self._drains[cpu] = _Drain(event, zone, 0, set(), caused)
+            run = self._drains[cpu] = _Drain(event, event.time, zone, 0, set(), caused)
         run.pages += 1 << event.order
+        run.last = event.time
         run.owners.add((list_.cpu, zone))
 
     def _close_drain(self, cpu: int) -> None:
         run = self._drains.pop(cpu)
         recording = self._cpu(cpu)
+        since = self._done_at.get(cpu, run.event.time) if run.caused else run.event.time
+        self._moving[cpu] = self._moving.get(cpu, 0) + run.last - since
         count = self._counts.get((cpu, run.zone), 0)
         if not run.caused and not any(self._counts.get(owner) for owner in run.owners):
             self._write(cpu, run.event, Op.DRAIN_ALL, _Held(UNKNOWN, 0, 0, 0), run.zone, count=run.pages)

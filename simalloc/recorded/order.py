@@ -42,13 +42,16 @@ DID = {
 
 
 class Deed:
-    """Something done, by the event that shows it. `begins`: it is the first of its list free."""
+    """Something done at `time`, by the event that shows it. `begins`: it is the first of its list free."""
 
-    __slots__ = ("begins", "did", "event", "waits")
+    __slots__ = ("begins", "did", "event", "time", "waits")
 
-    def __init__(self, did: Did, event: Event, *, waits: bool = False, begins: bool = False) -> None:
+    def __init__(
+        self, did: Did, event: Event, time: int | None = None, *, waits: bool = False, begins: bool = False
+    ) -> None:
         self.did = did
         self.event = event
+        self.time = event.time if time is None else time
         self.waits = waits
         self.begins = begins
 
@@ -146,7 +149,7 @@ class Order:
                 each.did, each.waits = Did.MARKER, False
             prepared.committing = True
         self._waiting.pop(event.pfn, None)
-        cpu.queue.append(Deed(Did.COMMIT, deed.event, begins=begins))
+        cpu.queue.append(Deed(Did.COMMIT, deed.event, event.time, begins=begins))
         if not prepared.deeds:
             del cpu.by_code[code]
 

@@ -28,12 +28,13 @@ class Request(NamedTuple):
     `time` is ticks since the recording began; `block` the number of the allocation, negative for a block that was
     allocated before; `offset` the page of it where a free begins; `follows`: it is of the list free that the row before
     is of; `hidden`: no event shows it, but the pages were gone; `on_pcp`: pages on the traced CPU's pcp of the zone
-    before it.
+    before it. `moving`: ticks since the request before that went into refills and drains.
     """
 
     time: int
     line: int
     block: int
+    moving: int
     op: int
     order: int
     mt: int
@@ -54,12 +55,13 @@ def packed(
 
 
 def unpacked(row: tuple[int, ...]) -> Request:
-    """Return the request of a row: its time, line and block, and the rest packed."""
-    time, line, block, meta = row
+    """Return the request of a row: time, line, block, moving, and the rest packed."""
+    time, line, block, moving, meta = row
     return Request(
         time,
         line,
         block,
+        moving,
         meta & 7,
         meta >> 3 & 15,
         meta >> 7 & 7,
@@ -121,11 +123,13 @@ class CpuRecording:
     """One traced CPU."""
 
     cpu: int
-    spool: Spool = field(default_factory=lambda: Spool(4))
+    spool: Spool = field(default_factory=lambda: Spool(5))
     moves: list[Move] = field(default_factory=list)
     late: list[Late] = field(default_factory=list)
     initial: Counter[tuple[int, int, int]] = field(default_factory=Counter)
     """Blocks on its lists when the recording began, by zone, order and migratetype, as far as it shows."""
+    before: Counter[tuple[int, int, int]] = field(default_factory=Counter)
+    """Blocks it frees that were allocated before, by zone, order and migratetype."""
     end: dict[int, int] = field(default_factory=dict)
     """Pages on its pcp of each zone at the end."""
 
