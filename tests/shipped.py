@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from simalloc.cli.app import EXIT_FAILED
+from simalloc.cli import exits
 from simalloc.scenario import mistakes, shipped
 from tests.test_stored import SHORT
 
@@ -22,7 +22,7 @@ def main(folder: Path) -> None:
         done = subprocess.run(
             [sys.executable, "-m", "simalloc.cli", "run", str(file), "--out", str(folder / name)], check=False
         )
-        if done.returncode != EXIT_FAILED:
+        if done.returncode != exits.FAILED:
             sys.exit(f"{name} breaks a rule on purpose, but ended with exit code {done.returncode}")
 
 

@@ -215,7 +215,7 @@ def test_a_safe_lock_over_an_unsafe_one_is_reported() -> None:
         yield a.release
         yield bench.irq_on
 
-    bench.machine.cpus[0].interrupts.attach("irq", [300], lambda _cpu: nested_now(a))
+    bench.machine.cpus[0].interrupts.attach("irq", [150], lambda _cpu: nested_now(a))
     assert reported(bench, nested(bench, b, after=100), masked) == "irq-unsafe"
 
 
@@ -343,9 +343,13 @@ State = tuple[tuple[int, int, int, int], ...]
 def _held(state: State, programs: Sequence[list[Op]], handlers: Sequence[list[Op]]) -> set[int]:
     held: set[int] = set()
     for (at, _, which, inside), program in zip(state, programs, strict=True):
-        for ops in (program[:at], handlers[which][:inside] if inside >= 0 else []):
-            for what, lock in ops:
-                (held.add if what == "lock" else held.discard)(lock) if what in ("lock", "unlock") else None
+        own: set[int] = set()
+        for what, lock in [*program[:at], *(handlers[which][:inside] if inside >= 0 else [])]:
+            if what == "lock":
+                own.add(lock)
+            elif what == "unlock":
+                own.discard(lock)
+        held |= own
     return held
 
 
@@ -362,9 +366,9 @@ def _moves(
             return [to((at, masks, which, -1))]
         what, lock = handlers[which][inside]
         return [] if what == "lock" and lock in held else [to((at, masks, which, inside + 1))]
-    found = [
-        to(at, masks, new, 0) for new in range(len(handlers)) if which < 0 and not masks and at < len(programs[cpu])
-    ]
+    found = []
+    if which < 0 and not masks and at < len(programs[cpu]):
+        found = [to((at, masks, new, 0)) for new in range(len(handlers))]
     if at < len(programs[cpu]):
         what, lock = programs[cpu][at]
         if what != "lock" or lock not in held:

@@ -75,7 +75,7 @@ class Broken(RuleBroken):
         self.report = report
 
     def __str__(self) -> str:
-        return self.report.text()
+        return f"rule {self.report.rule} is broken\n{self.report.text()}"
 
 
 def masks(cpu: Cpu) -> str:
