@@ -173,20 +173,15 @@ class Allocator(BuddyPath, ABC):
         cpu.site = "rmqueue_bulk"
         yield lock.acquire
         count = pcp.tuning.refill(pcp.count, order, self.views[zone][cpu.index].pressure)
-<<<<<<< HEAD
         misses: Runs = []
         blocks = yield from self._remove(cpu, zone, order, mt, count=count, misses=misses)
         if order and blocks:
             yield self.tail_checks(cpu, len(blocks), order, misses)
-        pcp.refill(blocks, pcp.place(order, mt), cold=cold)
-=======
-        pfns = yield from self._remove(cpu, zone, order, mt, count=count)
         for used in self.hooks.pcp_used:
             used(cpu, pcp)
-        pcp.refill(pfns, pcp.place(order, mt), cold=cold)
+        pcp.refill(blocks, pcp.place(order, mt), cold=cold)
         for saw in self.hooks.pages_parked:
-            saw(cpu, pcp, pfns, order)
->>>>>>> main
+            saw(cpu, pcp, blocks, order)
         yield lock.release
 
     def free_pcppages_bulk(self, cpu: Cpu, zone: Zone, pcp: Pcp, count: int, first: int = 0) -> Program[None]:
