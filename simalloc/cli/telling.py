@@ -78,6 +78,19 @@ def print_result(about: str, result: Result) -> None:
         typer.echo(f"published: {source}")
 
 
+def print_lock_stat(result: Result) -> None:
+    """Print each case's lock statistics as /proc/lock_stat does."""
+    from simalloc.results import lock_stat_rows, lock_stat_text  # noqa: PLC0415
+
+    cases: dict[str, list[dict[str, object]]] = {}
+    for row in lock_stat_rows(result):
+        name = ", ".join([str(row["label"]), *(f"{key} {row.get(key)}" for key in result.swept)])
+        cases.setdefault(name, []).append(row)
+    for name, rows in cases.items():
+        typer.echo(f"\n{name}:")
+        typer.echo(lock_stat_text(rows), nl=False)
+
+
 def print_swept(swept: Swept, out: Path) -> None:
     """Print how far a sweep came, to stderr what failed, and where it is."""
     typer.echo(f"\n{swept.finished} of {swept.total} runs done, {swept.reused} of them before")

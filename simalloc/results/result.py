@@ -28,6 +28,9 @@ FIXED = frozenset(
 )
 """What a row of figures can have beside parameters, which are those of the workload and those swept."""
 
+IF_ANY = ("partial", "broken")
+"""Fields that result.json has only where there is something in them."""
+
 TIMELINE = "timeline.json.gz"
 """Where the rows of timelines are saved: apart from the rest, which people read."""
 
@@ -65,6 +68,7 @@ class Result:
     prices: list[Row] = field(default_factory=list)
     timeline: list[Row] = field(default_factory=list)
     partial: str = ""
+    broken: list[Row] = field(default_factory=list)
 
     def __repr__(self) -> str:
         """Tell which run it is and how much there is: a run's rows would fill a screen."""
@@ -76,7 +80,8 @@ class Result:
         parts = [
             f"{json.dumps(each.name)}: {_json_of(getattr(self, each.name))}"
             for each in fields(self)
-            if each.name != "timeline" and (each.name != "partial" or self.partial)
+            if each.name not in ("timeline", "partial", "broken")
+            or (each.name != "timeline" and getattr(self, each.name))
         ]
         return "{\n " + ",\n ".join(parts) + "\n}\n"
 
