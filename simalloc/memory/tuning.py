@@ -20,6 +20,9 @@ class Tuning:
         self.batch = sizes.batch
         self.high = sizes.high
 
+    def start_at(self, high: int) -> None:
+        """Begin with this high mark, where it is one that adapts."""
+
     def on_alloc(self, hits: int) -> None:
         """Take note of `hits` allocations from the pcp, whether they refilled it or not."""
 

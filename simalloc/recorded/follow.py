@@ -58,6 +58,7 @@ class _Held:
     mt: int
     line: int
     offset: int = 0
+    whole: bool = True
 
 
 class Follower:
@@ -155,7 +156,9 @@ class Follower:
         if cpu in self._before:
             count = self._before.pop(cpu)
         order, mt = held.order, held.mt
-        meta = packed(op, order, mt, event.level, zone, held.offset, count, follows=follows, hidden=hidden)
+        meta = packed(
+            op, order, mt, event.level, zone, held.offset, count, follows=follows, hidden=hidden, whole=held.whole
+        )
         moment = (event.time if time is None else time) - (self._start or 0)
         self._cpu(cpu).spool.append((moment, event.line, held.block, self._moving.pop(cpu, 0), meta))
 
@@ -317,7 +320,7 @@ class Follower:
             self._push(self._list(cpu, zone, order, mt if mt < PCP_TYPES else MOVABLE), pfn)
         op = Op.FREE if did is Did.FREE else Op.LIST_FREE
         follows = did is not Did.FREE and not deed.begins
-        freed = held if held.order == order else _Held(held.block, order, mt, held.line, held.offset)
+        freed = held if held.order == order else _Held(held.block, order, mt, held.line, held.offset, whole=False)
         if held.block == UNKNOWN:
             self._cpu(cpu).before[zone, order, mt] += 1
         time = deed.time if follows else event.time
@@ -332,7 +335,7 @@ class Follower:
                 return None
         if held.order > order:
             for page in range(1 << order, 1 << held.order):
-                self._held[pfn + page] = _Held(held.block, 0, held.mt, held.line, held.offset + page)
+                self._held[pfn + page] = _Held(held.block, 0, held.mt, held.line, held.offset + page, whole=False)
         elif held.order < order:
             for page in range(1, 1 << order):
                 self._held.pop(pfn + page, None)
@@ -347,7 +350,7 @@ class Follower:
             if held is not None and held.order >= order:
                 del self._held[first]
                 for page in range(1 << held.order):
-                    self._held[first + page] = _Held(held.block, 0, held.mt, held.line, held.offset + page)
+                    self._held[first + page] = _Held(held.block, 0, held.mt, held.line, held.offset + page, whole=False)
                 return self._held.pop(pfn)
         return None
 
@@ -393,6 +396,7 @@ class Follower:
                 0,
                 follows=False,
                 hidden=True,
+                whole=True,
                 on_pcp=0,
             )
             recording.late.append(Late(at, found, request))

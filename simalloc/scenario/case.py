@@ -26,6 +26,13 @@ class Case:
     memory: MemorySpec
     workload: WorkloadSpec
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    set_batch: int | None = None
+    set_high: int | None = None
+
+    def changed(self, computed: PcpSizes) -> PcpSizes:
+        """Return sizes that the allocator's rule gives, with what the scenario sets."""
+        sizes = computed.with_batch(self.set_batch) if self.set_batch else computed
+        return PcpSizes(sizes.batch, self.set_high) if self.set_high else sizes
 
     def name(self) -> str:
         """Return label and parameters, for a person."""
@@ -61,6 +68,8 @@ def check_fit(path: Path, case: Case) -> None:
         raise Problem(
             ("machine", "cpus"), f"{case.machine.cpus} CPUs are too few; this workload needs {workload.cpus_needed()}"
         )
+    if case.memory.zones:
+        return
     zone = pages_of(case.memory.zone)
     parked = case.sizes.high + 2 * case.sizes.batch
     cpus = max(map(len, case.nodes().values()))

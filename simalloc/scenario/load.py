@@ -15,6 +15,7 @@ from simalloc.results import PublishedError, read_published
 from simalloc.scenario.errors import Path, Problem, ScenarioError, dotted, problems_of
 from simalloc.scenario.library import find
 from simalloc.scenario.model import Scenario, model_at
+from simalloc.workloads.files import locate
 
 
 def load(name: str, overrides: Sequence[str] = (), seed: int | None = None, *, grid: Sequence[str] = ()) -> Scenario:
@@ -31,7 +32,7 @@ def load(name: str, overrides: Sequence[str] = (), seed: int | None = None, *, g
     if seed is not None:
         source.override(f"seed={seed}", "--seed")
     try:
-        scenario = Scenario.model_validate(source.plain())
+        scenario = Scenario.model_validate(locate(source.plain(), file.resolve().parent))
         _ = scenario.cases
         if scenario.published is not None:
             _check_published(scenario.published, file.parent)

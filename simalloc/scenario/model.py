@@ -154,8 +154,8 @@ class Scenario(Strict):
             raise Problem((*path, "allocator"), f"name one; known are {', '.join(VERSIONS)}")
         version = VERSIONS[allocator.name]
         machine = _over(self.machine, spec.machine, (*path, "machine"))
-        pages = pages_of(self.memory.zone)
-        computed = version.sizes(pages, machine.cpus_per_node(), watermarks_v4_10(pages).low)
+        pages, cpus, low = self._largest_zone(machine)
+        computed = version.sizes(pages, cpus, low)
         sizes = computed.with_batch(allocator.batch) if allocator.batch else computed
         if allocator.high:
             sizes = PcpSizes(sizes.batch, allocator.high)
@@ -175,9 +175,19 @@ class Scenario(Strict):
                 "machine.topology makes a larger one",
             )
         workload = _over(self.workload, spec.workload, (*path, "workload"))
-        case = Case(spec.label, version, sizes, machine, self.memory, workload, parameters)
+        case = Case(
+            spec.label, version, sizes, machine, self.memory, workload, parameters, allocator.batch, allocator.high
+        )
         check_fit(path, case)
         return case
+
+    def _largest_zone(self, machine: MachineSpec) -> tuple[int, int, int]:
+        """Return the pages of the zone for which a case's sizes stand, the CPUs local to it, its LOW watermark."""
+        if self.memory.zones:
+            zone = max(self.memory.zones, key=lambda zone: zone.pages)
+            return zone.pages, zone.local_cpus or machine.cpus_per_node(), zone.low
+        pages = pages_of(self.memory.zone)
+        return pages, machine.cpus_per_node(), watermarks_v4_10(pages).low
 
     def definition(self) -> dict[str, Any]:
         """Return the scenario as data, what was left to its default left out: `build` makes the same one of it."""

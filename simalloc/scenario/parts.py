@@ -10,6 +10,7 @@ from simalloc.allocators import VERSIONS
 from simalloc.memory import SMALLEST_ZONE, pages_of
 from simalloc.results import FIGURE_ABOUT
 from simalloc.scenario.errors import suggestion
+from simalloc.scenario.zones import ZoneSpec
 from simalloc.workloads import (
     AllocBenchSpec,
     LockLoopSpec,
@@ -18,6 +19,7 @@ from simalloc.workloads import (
     PageAllocSpec,
     PageFaultSpec,
     ProducerConsumerSpec,
+    ReplaySpec,
     Strict,
 )
 from simalloc.workloads.arrivals import BurstUs, Pattern, check_bursts
@@ -50,6 +52,11 @@ class MemorySpec(Strict):
         description="a task whose allocation fails has all CPUs' pcp lists drained (by IPIs in v4.10, then workers, by "
         "itself in v6.1) and tries again; CPUs may run less far ahead, so it is slower",
     )
+    zones: Annotated[list[ZoneSpec], Field(min_length=1)] | None = Field(
+        default=None,
+        description="the zones one by one instead, as `simalloc machine from-proc` writes them; those that are tried "
+        "first come first",
+    )
     span: str = Field(default="256MiB", description="fragmented: the part of the zone that has free pages")
     free_share: Annotated[float, Field(gt=0, le=0.5)] = Field(
         default=0.5, description="fragmented: share of the span's pages that are free (at most one of two buddies)"
@@ -65,6 +72,8 @@ class MemorySpec(Strict):
 
     def usable_pages(self) -> int:
         """Return how many pages are free at the start."""
+        if self.zones:
+            return sum(zone.pages if zone.free is None else zone.free for zone in self.zones)
         if self.initial == "fragmented":
             return int(min(pages_of(self.span), pages_of(self.zone)) * self.free_share)
         return pages_of(self.zone)
@@ -152,7 +161,14 @@ class ReplicationsSpec(Strict):
 
 
 AnyWorkload = (
-    PageAllocSpec | NicRxSpec | AllocBenchSpec | PageFaultSpec | ProducerConsumerSpec | MixedSpec | LockLoopSpec
+    PageAllocSpec
+    | NicRxSpec
+    | AllocBenchSpec
+    | PageFaultSpec
+    | ProducerConsumerSpec
+    | MixedSpec
+    | LockLoopSpec
+    | ReplaySpec
 )
 
 Selection = dict[str, list[str | int]]

@@ -13,6 +13,7 @@ from simalloc.workloads.nic_rx import NicRx, NicRxSpec
 from simalloc.workloads.page_fault import PageFault, PageFaultSpec
 from simalloc.workloads.pagealloc import PageAlloc, PageAllocSpec
 from simalloc.workloads.producer_consumer import ProducerConsumer, ProducerConsumerSpec
+from simalloc.workloads.replay import Replay, ReplaySpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,9 @@ WORKLOADS: dict[str, Kind] = {
         ProducerConsumerSpec, ProducerConsumer, "pages allocated on one CPU and freed on another, in pairs"
     ),
     "mixed": Kind(MixedSpec, Mixed, "a weighted blend of allocations and frees with think times"),
+    "replay": Kind(
+        ReplaySpec, Replay, "the requests of a recorded kernel trace, made again to the simulated allocator"
+    ),
     "lock-loop": Kind(LockLoopSpec, LockLoop, "think, take one lock, hold it, let go: what a kind of lock does alone"),
 }
 
@@ -70,6 +74,8 @@ __all__ = [
     "PageFaultSpec",
     "ProducerConsumer",
     "ProducerConsumerSpec",
+    "Replay",
+    "ReplaySpec",
     "Strict",
     "Workload",
     "WorkloadSpec",
