@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from simalloc.recorded.errors import RecordedError
 from simalloc.recorded.events import Event, TraceReader
 from simalloc.recorded.files import Progress
 from simalloc.recorded.lists import RecordedList
@@ -87,6 +88,7 @@ class Follower:
         self._moving: dict[int, int] = {}
         self._done_at: dict[int, int] = {}
         self._blocks = 0
+        self._highest = 0
         self._start: int | None = None
 
     def follow(self, deeds: Iterator[Deed]) -> None:
@@ -115,6 +117,7 @@ class Follower:
                 self._close_refill(cpu, event if did is Did.ALLOC else None)
             if cpu in self._drains and did is not Did.DRAIN:
                 self._close_drain(cpu)
+            self._highest = max(self._highest, event.pfn)
             does[did](deed)
             self._last[cpu] = did
             if did is not Did.DRAIN:
@@ -129,7 +132,11 @@ class Follower:
         for number, cpu in self._cpus.items():
             cpu.end = {zone: count for (of, zone), count in self._counts.items() if of == number}
         cpus = [self._cpus[number] for number in sorted(self._cpus)]
-        return Recording(self.name, reader.heard, cpus, self.faults, self.uncaused)
+        if not cpus:
+            text = "it has no request of the page allocator: no mm_page_alloc and no mm_page_free"
+            after = f" after the marker in line {reader.heard.marker_line}" if reader.heard.marker_line else ""
+            raise RecordedError(self.name, text + after)
+        return Recording(self.name, reader.heard, cpus, self.faults, self.uncaused, self._highest + 1)
 
     # Writing requests
 

@@ -194,6 +194,8 @@ class Recording:
     faults: Faults
     uncaused: int = 0
     """Drains that no free brought about."""
+    frames: int = 0
+    """Pages up to the highest of which it tells."""
 
     def requests(self) -> int:
         """Count them."""

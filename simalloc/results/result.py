@@ -25,8 +25,8 @@ FIXED = frozenset(
 )
 """What a row of figures can have beside parameters, which are those of the workload and those swept."""
 
-TIMELINE = "timeline.json.gz"
-"""Where the rows of timelines are saved: apart from the rest, which people read."""
+APART = {"timeline": "timeline.json.gz", "details": "details.json.gz"}
+"""Where rows are saved that are many: apart from the rest, which people read."""
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Result:
     of swept parameters; `planned`: how many cases the scenario has. Times are in `clock`'s unit. `definition`: the
     scenario as data, from which `simalloc.build` makes it again; `prices`: every cost parameter that was paid, with
     `value`, kind, about and source, and under `labels` whose it is where not everybody paid it. `timeline`: what was
-    recorded (`simalloc.measure.records`), in a file of its own.
+    recorded (`simalloc.measure.records`), in a file of its own; so are `details`: what a workload tells beside figures.
     """
 
     scenario: str
@@ -58,6 +58,7 @@ class Result:
     definition: Row = field(default_factory=dict)
     prices: list[Row] = field(default_factory=list)
     timeline: list[Row] = field(default_factory=list)
+    details: list[Row] = field(default_factory=list)
 
     def __repr__(self) -> str:
         """Tell which run it is and how much there is: a run's rows would fill a screen."""
@@ -65,11 +66,11 @@ class Result:
         return f"<Result of {self.scenario}, seed {self.seed}: {', '.join(f'{n} {name}' for name, n in counts)}>"
 
     def to_json(self) -> str:
-        """Return the run as JSON, a row a line: the same bytes for the same scenario and seed. Without timelines."""
+        """Return the run as JSON, a row a line, but for what is kept apart. Same scenario, same seed, same bytes."""
         parts = [
             f"{json.dumps(each.name)}: {_json_of(getattr(self, each.name))}"
             for each in fields(self)
-            if each.name != "timeline"
+            if each.name not in APART
         ]
         return "{\n " + ",\n ".join(parts) + "\n}\n"
 
@@ -108,12 +109,14 @@ class Result:
         files = {folder / "result.json": self.to_json(), folder / "rows.csv": self.to_csv()}
         for file, text in files.items():
             write_whole(file, text)
-        rows = folder / TIMELINE
-        if not self.timeline:
-            rows.unlink(missing_ok=True)
-            return list(files)
-        rows.write_bytes(gzip.compress(_json_of(self.timeline).encode(), mtime=0))
-        return [*files, rows]
+        saved = list(files)
+        for name, place in APART.items():
+            rows: list[Row] = getattr(self, name)
+            (folder / place).unlink(missing_ok=True)
+            if rows:
+                (folder / place).write_bytes(gzip.compress(_json_of(rows).encode(), mtime=0))
+                saved.append(folder / place)
+        return saved
 
 
 class Plots:
@@ -157,6 +160,7 @@ def parameters(row: Row) -> Row:
 def load_result(folder: Path) -> Result:
     """Read the run saved in `folder`. Raises FileNotFoundError if there is none."""
     result = Result.from_json((folder / "result.json").read_text(encoding="utf-8"))
-    if (folder / TIMELINE).exists():
-        result.timeline = json.loads(gzip.decompress((folder / TIMELINE).read_bytes()))
+    for name, place in APART.items():
+        if (folder / place).exists():
+            setattr(result, name, json.loads(gzip.decompress((folder / place).read_bytes())))
     return result

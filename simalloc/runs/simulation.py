@@ -151,6 +151,7 @@ def run_case(scenario: Scenario, index: int, window: Window | None = None) -> Ca
         [entry.row() for entry in lock_stat.classes.values()],
         list(latency.rows()),
         timeline.rows() if timeline else [],
+        workload.details(),
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from io import StringIO
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -40,6 +41,29 @@ def load(name: str, overrides: Sequence[str] = (), seed: int | None = None, *, g
         raise ScenarioError("\n".join(source.located(p) for p in problems_of(error, model_at))) from None
     except Problem as problem:
         raise ScenarioError(source.located(problem)) from None
+    return scenario
+
+
+def assembled(
+    data: dict[str, Any], origin: str, overrides: Sequence[str] = (), options: Mapping[Path, str] | None = None
+) -> Scenario:
+    """Return the scenario that a command has put together, with `key=value` overrides. Raises ScenarioError.
+
+    `origin` says in errors where it comes from, `options` which option a key does.
+    """
+    text = StringIO()
+    YAML().dump(data, text)
+    source = _Source(origin, YAML(typ="rt", pure=True).load(text.getvalue()))
+    source.set_by.update(options or {})
+    for override in overrides:
+        source.override(override)
+    try:
+        scenario = Scenario.model_validate(source.plain())
+        _ = scenario.cases
+    except ValidationError as error:
+        raise ScenarioError("\n".join(source.option_or_origin(p) for p in problems_of(error, model_at))) from None
+    except Problem as problem:
+        raise ScenarioError(source.option_or_origin(problem)) from None
     return scenario
 
 
@@ -134,14 +158,19 @@ class _Source:
 
     def located(self, problem: Problem) -> str:
         """Return the problem with where it stands: file:line:column, or the option that set it."""
+        line, column = self._position(problem.path)
+        return f"{self._option(problem) or f'{self.file}:{line}:{column}'}: {problem}"
+
+    def option_or_origin(self, problem: Problem) -> str:
+        """Return the problem with the option that set it, or where all comes from that no person has written."""
+        return f"{self._option(problem) or self.file}: {problem}"
+
+    def _option(self, problem: Problem) -> str | None:
         for length in range(len(problem.path), 0, -1):
             if problem.path[:length] in self.set_by:
-                return f"{self.set_by[problem.path[:length]]}: {problem}"
+                return self.set_by[problem.path[:length]]
         below = [origin for path, origin in self.set_by.items() if path[: len(problem.path)] == problem.path]
-        if below and problem.path:
-            return f"{below[-1]}: {problem}"
-        line, column = self._position(problem.path)
-        return f"{self.file}:{line}:{column}: {problem}"
+        return below[-1] if below and problem.path else None
 
     def _position(self, path: Path) -> tuple[int, int]:
         """Return line and column, from 1, of the key at `path`, or of the nearest key above it that exists."""

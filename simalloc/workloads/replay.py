@@ -8,12 +8,10 @@ drains are the simulated allocator's own.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from simalloc.allocators import Allocator, KernelSteps
 from simalloc.hardware.times import cycles_of
@@ -24,8 +22,11 @@ from simalloc.memory import MigrateType, Zone
 from simalloc.memory.layout import InUse
 from simalloc.recorded import CpuRecording, Op, RecordedError, Recording, Request, Totals, follow
 from simalloc.recorded.events import SECONDS, SOFTIRQ, TASK
+from simalloc.recorded.files import Progress
+from simalloc.recorded.notes import notes
 from simalloc.workloads.base import Measured, Workload, WorkloadSpec
 from simalloc.workloads.files import FileName
+from simalloc.workloads.replay_rows import Row, cpu_row, divergence_row, size_rows, totals_of
 
 RECORDED_SOFTIRQ = 3
 """Softirq handlers of the trace run as NET_RX does; which they were is not told."""
@@ -61,6 +62,12 @@ class ReplaySpec(WorkloadSpec):
         default="0ns", description="closed loop: what tracing one event took, out of each think time; such as 580cycles"
     )
 
+    @field_validator("event_cost")
+    @classmethod
+    def _is_a_time(cls, text: str) -> str:
+        cycles_of(text, 1.0)
+        return text
+
     def pages_needed(self) -> int:
         """Return none: what a trace holds is known when it has been read."""
         return 0
@@ -70,28 +77,34 @@ class ReplaySpec(WorkloadSpec):
         return ("cpu",)
 
 
-@lru_cache(maxsize=2)
-def recorded(file: Path, stamp: tuple[int, int], zones: tuple[Range, ...], marker: str) -> Recording:
-    """Return a trace as requests, with pages' zones by these ranges of frames; `stamp` is the file's time and size."""
-    del stamp
+_KEPT: dict[tuple[object, ...], Recording] = {}
+"""Recordings read last, so that a command that has looked at one need not read it again."""
 
+
+def recording_of(spec: ReplaySpec, ranges: Sequence[Range], progress: Progress | None = None) -> Recording:
+    """Return the trace that a workload names, with pages' zones by these ranges of frames. Raises RecordedError."""
+    file = spec.trace.path()
+    try:
+        stat = file.stat()
+    except OSError as error:
+        raise RecordedError(str(file), f"cannot be read: {error.strerror}") from None
+    zones = tuple(ranges) if len(ranges) > 1 else ()
+    key = (file, stat.st_mtime_ns, stat.st_size, zones, spec.marker)
+    if key not in _KEPT:
+        while len(_KEPT) > 1:
+            del _KEPT[next(iter(_KEPT))]
+        _KEPT[key] = follow(file, _zone_finder(zones), marker=spec.marker or None, progress=progress)
+    return _KEPT[key]
+
+
+def _zone_finder(zones: Sequence[Range]) -> Callable[[int], int]:
     def zone_at(pfn: int) -> int:
         for number, (start, end) in enumerate(zones):
             if start <= pfn < end:
                 return number
         return 0
 
-    return follow(file, zone_at, marker=marker or None)
-
-
-def recording_of(spec: ReplaySpec, zones: Sequence[Range]) -> Recording:
-    """Return the trace that a workload names. Raises RecordedError."""
-    file = spec.trace.path()
-    try:
-        stat = file.stat()
-    except OSError as error:
-        raise RecordedError(str(file), f"cannot be read: {error.strerror}") from None
-    return recorded(file, (stat.st_mtime_ns, stat.st_size), tuple(zones), spec.marker)
+    return zone_at
 
 
 class Copy:
@@ -355,13 +368,43 @@ class Replay(Workload):
 
     def totals(self) -> list[tuple[int, Totals, Totals]]:
         """Return, by CPU, what the traced kernel moved and what the simulated allocator did."""
-        rows = []
-        for index, moves in enumerate(self.moves.of):
-            traced = self._traced(index)
-            refills = [move.pages for move in moves if move.kind == "refill"]
-            drains = [move.pages for move in moves if move.kind == "drain"]
-            simulated = Totals(len(refills), sum(refills), len(drains), sum(drains))
-            rows.append((index, Totals.of(traced.moves) if traced else Totals(), simulated))
+        return [
+            (index, Totals.of(traced.moves), totals_of(self.moves.of[index]))
+            for index in range(len(self.machine.cpus))
+            if (traced := self._traced(index)) is not None
+        ]
+
+    def details(self) -> list[Row]:
+        """Return what was recorded and what was simulated, CPU by CPU, and what there is to know about the trace."""
+        rows: list[Row] = [{"kind": "note", "text": text} for text in notes(self.recording)]
+        if self.failed:
+            text = f"{self.failed} allocations failed in the simulation: its zones are smaller than those of the trace"
+            rows.append({"kind": "note", "text": text})
+        names = [zone.name for zone in self.allocator.zones]
+        for index, real, simulated in self.totals():
+            traced, moves = self._traced(index), self.moves.of[index]
+            if traced is None:
+                continue
+            ours = {zone.name: zone.pcps[index].count for zone in self.allocator.zones}
+            theirs = {name: traced.end.get(number, 0) for number, name in enumerate(names)}
+            row = cpu_row(index, real, simulated, (theirs, ours))
+            rows.append(row | {"traced_cpu": traced.cpu, "allocations": self.calls[index]["alloc"]})
+            rows += size_rows(index, traced.moves, moves)
+            parted = divergence_row(index, traced.moves, moves)
+            if parted is not None:
+                rows.append(parted)
+            us = self._per_tick / self.machine.ghz / 1000
+            rows += [
+                {
+                    "kind": "sample",
+                    "cpu": index,
+                    "us": round(time * us, 3),
+                    "zone": names[zone],
+                    "recorded": real_pages,
+                    "simulated": our_pages,
+                }
+                for time, zone, real_pages, our_pages in self.samples[index].rows
+            ]
         return rows
 
     def measured(self) -> list[Measured]:
