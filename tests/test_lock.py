@@ -89,7 +89,7 @@ def test_lock_stat_has_the_columns_of_proc_lock_stat() -> None:
         yield lock.release
 
     machine.run([program(), program()])
-    entry = stat.classes["zone->lock"]
+    entry = stat.of("zone->lock")
     assert (entry.acquisitions, entry.contentions, entry.con_bounces, entry.acq_bounces) == (2, 1, 1, 1)
     assert (entry.wait.total, entry.wait.max) == (120, 120)
     assert (entry.hold.total, entry.hold.max) == (110 + 110, 110)

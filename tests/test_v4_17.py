@@ -58,7 +58,7 @@ def drained(allocator: str) -> tuple[int, int]:
     lock_stat, recorder = LockStat(), Recorder()
     drain(allocator, [lock_stat, recorder])
     last = max(i for i, each in enumerate(recorder.steps) if each.step.name == "irq_save")
-    return lock_stat.classes["zone->lock"].hold.total, sum(each.cycles for each in recorder.steps[last:])
+    return lock_stat.of("zone->lock").hold.total, sum(each.cycles for each in recorder.steps[last:])
 
 
 def test_a_drained_page_costs_as_much_as_in_v4_11_but_less_of_it_under_the_lock() -> None:

@@ -269,7 +269,7 @@ class AgainstADrain:
         system.machine.run([drains(first), uses(second)])
         mine = [each for each in recorder.steps if each.cpu == 1 and each.start >= 500_200 and each.cycles]
         self.steps = " ".join(each.step.name for each in mine if each.context == "task" and each.step.name != "spin")
-        self.waits = {name: entry.contentions for name, entry in lock_stat.classes.items()}
+        self.waits = {entry.lock: entry.contentions for entry in lock_stat.classes.values()}
         self.allocated = len(pages)
 
 

@@ -38,7 +38,7 @@ class BuddyPath:
         self.k = steps
         self.lines = SharedLines(machine, steps, switches)
         moving = steps.costs["zone_lines"] if switches.zone else 0.0
-        self.zone_lock: dict[Zone, SpinLock] = {zone: steps.lock("zone->lock", moving) for zone in zones}
+        self.zone_lock: dict[Zone, SpinLock] = {zone: steps.lock("zone->lock", moving, of=zone.name) for zone in zones}
         self.views: dict[Zone, list[ZoneView]] = {zone: [ZoneView(zone) for _ in machine.cpus] for zone in zones}
         half_point = round(steps.costs["struct_page_lines"])
         self.recency = [Recency(half_point) for _ in machine.cpus]

@@ -97,9 +97,18 @@ class KernelSteps:
         return self.define(name, activity, effect, **{name: 1.0})
 
     def lock(
-        self, name: str, protected_lines: float = 0, *, acquire: Step | None = None, release: Step | None = None
+        self,
+        name: str,
+        protected_lines: float = 0,
+        *,
+        acquire: Step | None = None,
+        release: Step | None = None,
+        of: str = "",
     ) -> SpinLock:
-        """Make a spinlock that pays this kernel's prices, over so many lines of data that move with it."""
+        """Make a spinlock that pays this kernel's prices, over so many lines of data that move with it.
+
+        `of` names the object it protects.
+        """
         self._locks += 1
         return SpinLock(
             self.machine,
@@ -109,4 +118,5 @@ class KernelSteps:
             lines=protected_lines,
             kind=self.lock_kind,
             seed=hash((self._seed, self._locks)),
+            of=of,
         )

@@ -6,6 +6,7 @@ from simalloc.machine.instrument import Instrument
 from simalloc.machine.interrupts import FOREVER, Handler
 from simalloc.machine.ipi import Await, Barrier, SendIpi
 from simalloc.machine.lock import SpinLock
+from simalloc.machine.lock_class import LockClass
 from simalloc.machine.lock_kinds import LOCK_KINDS, LockKind
 from simalloc.machine.machine import Machine
 from simalloc.machine.mailbox import Mailbox
@@ -27,6 +28,7 @@ __all__ = [
     "Effect",
     "Handler",
     "Instrument",
+    "LockClass",
     "LockKind",
     "Machine",
     "Mailbox",

@@ -19,11 +19,13 @@ from simpy.events import AnyOf, Event
 
 from simalloc.machine.context import HARDIRQ, IDLE, SOFTIRQ, TASK, Context
 from simalloc.machine.interrupts import FOREVER, Interrupts
+from simalloc.machine.lock_class import Wait
 from simalloc.machine.rules import RuleBroken, TimeUp
 from simalloc.machine.sleep import Sleep
 from simalloc.machine.step import BH_OFF, BH_ON, IRQ_OFF, IRQ_ON, PREEMPT_OFF, PREEMPT_ON, Burst, Effect, Step
 
 if TYPE_CHECKING:
+    from simalloc.machine.lock import SpinLock
     from simalloc.machine.machine import Machine
 
 T = TypeVar("T")
@@ -49,7 +51,12 @@ class Cpu:
 
     `clock` is its local time in cycles, at or after the event queue's. `tallies[context][step.index]` counts the steps
     run; `irq_depth`, `bh_depth` and `preempt_depth` are the nested masks. `site` names the function that runs, for
-    observers; whoever masks or locks sets it.
+    observers; whoever masks or locks sets it. `held` are the spinlocks that the present context holds, in the order in
+    which it took them; each keeps the task from being preempted. `below` are those of the contexts it has interrupted,
+    and `waits` what is waited for now, in whatever context, outermost first.
+
+    `waited` and `holding` are cycles so far: spent waiting for locks, and holding one without waiting for another. A
+    cycle counts once, however many locks are held. `handover` are the cycles in which the last wait fetched the lock.
     """
 
     def __init__(self, machine: Machine, index: int) -> None:
@@ -71,6 +78,13 @@ class Cpu:
         self.wakes_at = FOREVER
         self.waits_for: Event | None = None
         self._poked: Event | None = None
+        self.held: list[SpinLock] = []
+        self.below: list[list[SpinLock]] = []
+        self.waits: list[Wait] = []
+        self.waited = 0
+        self.holding = 0
+        self.handover = 0
+        self._holding_since = -1
         self._masked_since = 0
         self._masked_wait = 0
         self._masked_hold = 0
@@ -372,7 +386,8 @@ class Cpu:
         self.irq_depth += 1
         if self.irq_depth == 1:
             self._masked_since = self.clock
-            self._masked_wait = self._masked_hold = 0
+            self._masked_wait = self.waited
+            self._masked_hold = self.holding if self._holding_since < 0 else self.held_so_far()
             if self.interrupts.waiting:
                 self.set_horizon()
 
@@ -380,15 +395,70 @@ class Cpu:
         self.irq_depth = self._lower(self.irq_depth, "interrupts were not masked")
         if self.irq_depth == 0:
             for saw in self.machine.hooks.irqs_window:
-                saw(self, self._masked_since, self.clock, self._masked_wait, self._masked_hold, 1)
+                waited, held = self.waited - self._masked_wait, self.held_so_far() - self._masked_hold
+                saw(self, self._masked_since, self.clock, waited, held, 1)
             if self.interrupts.waiting:
                 self.set_horizon()
 
-    def note_lock_time(self, waited: int, held: int) -> None:
-        """Count cycles spent waiting for a lock, or holding one, to the window in which interrupts are masked."""
-        if self.irq_depth:
-            self._masked_wait += waited
-            self._masked_hold += min(held, self.clock - self._masked_since)
+    # Locks: what is held and waited for, and for how long
+
+    def held_so_far(self) -> int:
+        """Return the cycles up to now in which this CPU held a lock and did not wait for another."""
+        return self.holding + (self.clock - self._holding_since if self._holding_since >= 0 else 0)
+
+    def note_lock(self, lock: SpinLock) -> None:
+        """Hold this lock from now on."""
+        self.held.append(lock)
+        if self._holding_since < 0:
+            self._holding_since = self.clock
+
+    def forget_lock(self, lock: SpinLock) -> None:
+        """Hold it no more. A handler may let go of a lock that what it interrupted has taken."""
+        held = self.held
+        if held and held[-1] is lock:
+            held.pop()
+        else:
+            for each in (held, *self.below):
+                if lock in each:
+                    each.remove(lock)
+        if not held:
+            self._pause_holding()
+
+    def begin_wait(self, lock: SpinLock) -> None:
+        """Wait for this lock from now on."""
+        self._pause_holding()
+        fetched = self.tally[self.machine.transfer_step.index]
+        self.waits.append(Wait(lock, self.clock, self.site, self.context, self.waited, self.holding, fetched))
+
+    def end_wait(self) -> int:
+        """End the innermost wait, after which its lock is held; return how long it was.
+
+        What handlers that ran meanwhile have waited and held was part of it.
+        """
+        wait = self.waits.pop()
+        waited = self.clock - wait.since
+        self.waited, self.holding = wait.waited + waited, wait.holding
+        self.handover = self.tally[self.machine.transfer_step.index] - wait.fetched
+        return waited
+
+    def _pause_holding(self) -> bool:
+        if self._holding_since < 0:
+            return False
+        self.holding += self.clock - self._holding_since
+        self._holding_since = -1
+        return True
+
+    def set_locks_aside(self) -> bool:
+        """Let a handler begin, which holds no lock; return what `take_locks_up` wants to know."""
+        self.below.append(self.held)
+        self.held = []
+        return self._pause_holding()
+
+    def take_locks_up(self, *, holding: bool) -> None:
+        """Go back from a handler to what it has interrupted."""
+        self.held = self.below.pop()
+        if holding and self.held:
+            self._holding_since = self.clock
 
     def _lower(self, depth: int, complaint: str) -> int:
         if depth == 0:

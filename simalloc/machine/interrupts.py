@@ -173,7 +173,8 @@ class Interrupts:
     def _hardirq(self) -> Events[None]:
         cpu, machine = self.cpu, self.cpu.machine
         irq = self._take(self._irqs, nmi=False)
-        site, previous = cpu.site, cpu.switch(HARDIRQ)
+        holding, site = cpu.set_locks_aside(), cpu.site
+        previous = cpu.switch(HARDIRQ)
         cpu.site = irq.name
         if not cpu.takes(machine.hardirq_entry):
             yield from cpu.charge(machine.hardirq_entry)
@@ -182,6 +183,7 @@ class Interrupts:
             yield from cpu.charge(machine.hardirq_exit)
         cpu.site = irq.name
         cpu.switch(previous)
+        cpu.take_locks_up(holding=holding)
         if self._may_run_softirqs():
             yield from self._do_softirq()
         if self._work or self._ksoftirqd_since is not None:
@@ -192,7 +194,7 @@ class Interrupts:
     def _nmi(self) -> Events[None]:
         cpu, machine = self.cpu, self.cpu.machine
         irq = self._take(self._nmis, nmi=True)
-        site, previous = cpu.site, cpu.context
+        holding, site, previous = cpu.set_locks_aside(), cpu.site, cpu.context
         cpu.site = irq.name
         # Not through `switch`: an NMI neither masks nor unmasks what it interrupts.
         cpu.context, cpu.tally = NMI, cpu.tallies[NMI]
@@ -203,6 +205,7 @@ class Interrupts:
         yield from cpu.execute(irq.handler(cpu))
         yield from cpu.charge(machine.hardirq_exit)
         cpu.context, cpu.tally, cpu.site = previous, cpu.tallies[previous], site
+        cpu.take_locks_up(holding=holding)
         for saw in machine.hooks.context_switched:
             saw(cpu, NMI, previous)
         cpu.set_horizon()
@@ -222,7 +225,11 @@ class Interrupts:
 
     def forbid_strides(self) -> bool:
         """Whether work or ksoftirqd waits for a point where the task may be preempted, or this is an NMI."""
-        return bool(self._work) or self._ksoftirqd_since is not None or self.cpu.context is NMI
+        return self.want_the_task() or self.cpu.context is NMI
+
+    def want_the_task(self) -> bool:
+        """Whether work or ksoftirqd waits for a point where the task may be preempted."""
+        return bool(self._work) or self._ksoftirqd_since is not None
 
     def _may_run_softirqs(self) -> bool:
         return bool(self._pending) and self._ksoftirqd_since is None and self._is_preemptible_by_softirq()
@@ -234,7 +241,8 @@ class Interrupts:
     def _do_softirq(self) -> Events[None]:
         """Run pending softirqs until there are none, or the limits are reached; then wake ksoftirqd."""
         cpu, machine = self.cpu, self.cpu.machine
-        site, previous = cpu.site, cpu.switch(SOFTIRQ)
+        holding, site = cpu.set_locks_aside(), cpu.site
+        previous = cpu.switch(SOFTIRQ)
         cpu.serving_softirq = True
         began = cpu.clock
         if not cpu.takes(machine.softirq_dispatch):
@@ -255,6 +263,7 @@ class Interrupts:
         cpu.site = site
         cpu.serving_softirq = False
         cpu.switch(previous)
+        cpu.take_locks_up(holding=holding)
         if self._pending and self._ksoftirqd_since is None:
             self._ksoftirqd_since = cpu.clock
 
@@ -262,7 +271,7 @@ class Interrupts:
 
     def _reschedule(self) -> Events[None]:
         cpu = self.cpu
-        if cpu.preempt_depth or self._in_ksoftirqd or not self._is_preemptible_by_softirq():
+        if cpu.preempt_depth or cpu.held or cpu.waits or self._in_ksoftirqd or not self._is_preemptible_by_softirq():
             return
         while self._work or self._ksoftirqd_may_run():
             if self._work:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 from simpy.events import Event
 
+from simalloc.machine.context import IDLE
 from simalloc.machine.interrupts import FOREVER
+from simalloc.machine.lock_class import LockClass
 from simalloc.machine.lock_kinds import LOCK_KINDS, LockKind
 from simalloc.machine.lock_ops import Acquire, Release, TryAcquire
 from simalloc.machine.rules import RuleBroken, TimeUp
@@ -33,22 +35,29 @@ class SpinLock:
 
     `acquire_step` and `release_step` are paid with the lock's line at hand. A free lock that another CPU held last
     costs that line's transfer, one that is handed over what its kind says; `lines` more cache lines, which the lock
-    protects, come with it wherever the holder changes. `seed` is for kinds that draw who is next.
+    protects, come with it wherever the holder changes. `seed` is for kinds that draw who is next. Locks made under one
+    name are of one class; `of` says which object this one protects, such as a zone. `taken_in` and `taken_by` are the
+    function and the context that took it last.
     """
 
     def __init__(
         self,
         machine: Machine,
-        name: str,
+        name: str | LockClass,
         acquire: Step,
         release: Step,
         *,
         lines: float = 0,
         kind: LockKind = QSPINLOCK,
         seed: int = 0,
+        of: str = "",
     ) -> None:
         self.machine = machine
-        self.name = name
+        self.lock_class = machine.lock_class(name) if isinstance(name, str) else name
+        self.name = self.lock_class.name
+        self.of = of
+        self.taken_in = ""
+        self.taken_by = IDLE
         self.acquire_step = acquire
         self.release_step = release
         self.lines = lines
@@ -92,7 +101,8 @@ class SpinLock:
 
         The holder changes shared state next; those who look at it without the lock see it when it happens.
         """
-        cpu.note_lock_time(waited, 0)
+        self.taken_in, self.taken_by = cpu.site, cpu.context
+        cpu.note_lock(self)
         for saw in self.machine.hooks.lock_acquired:
             saw(cpu, self, waited, contended)
         fetch = self.lines_from(self.last_holder, cpu, self.lines + (self.kind.line_moves and not contended))
@@ -169,9 +179,9 @@ class SpinLock:
 
     def ask_ahead(self, cpu: Cpu) -> Events[None]:
         """Take the lock, waiting for it from this CPU's clock on; if it does not come by itself, ask for it then."""
-        asked = cpu.clock
         woken = Event(self.machine.env)
-        heappush(self.coming, (asked, cpu.index, (cpu, woken)))
+        heappush(self.coming, (cpu.clock, cpu.index, (cpu, woken)))
+        cpu.begin_wait(self)
         self.asking.add(cpu.index)
         cpu.waits_for = woken
         try:
@@ -183,12 +193,13 @@ class SpinLock:
         if (events := self._settle(cpu)) is not None:
             yield from events
         self.asking.discard(cpu.index)
+        waited = cpu.end_wait()
         if self.holder is not cpu:
             yield from self.ask(cpu)
             return
         self.in_transit = False
         self.held_since = cpu.clock
-        if (events := self.enter(cpu, cpu.clock - asked, contended=True)) is not None:
+        if (events := self.enter(cpu, waited, contended=True)) is not None:
             yield from events
 
     def admit(self, cycle: int, cpu: int) -> None:
@@ -234,7 +245,7 @@ class SpinLock:
             self.machine.fire(woken, asker, at - cpu.clock)
 
     def _end_hold(self, cpu: Cpu, held: int) -> None:
-        cpu.note_lock_time(0, held)
+        cpu.forget_lock(self)
         for saw in self.machine.hooks.lock_released:
             saw(cpu, self, held)
         self.last_holder = cpu
@@ -250,13 +261,14 @@ class SpinLock:
         if self.holder is None or (self.in_transit and self.kind.overtakes(self, cpu)):
             events = self.take(cpu)
         else:
-            asked = cpu.clock
             self._check_for_deadlock(cpu)
             for saw in self.machine.hooks.lock_waiting:
                 saw(cpu, self, self.holder)
+            cpu.begin_wait(self)
             yield from self.wait_in(cpu)
+            waited = cpu.end_wait()
             self.held_since = cpu.clock
-            events = self.enter(cpu, cpu.clock - asked, contended=True)
+            events = self.enter(cpu, waited, contended=True)
         if events is not None:
             yield from events
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from simalloc.machine.step import PREEMPT_ON
+
 if TYPE_CHECKING:
     from simalloc.machine.cpu import Cpu, Events
     from simalloc.machine.lock import SpinLock
@@ -80,7 +82,7 @@ class Release:
             lock.let_go(cpu)
         elif not lock.let_go_ahead(cpu):
             return self._let_go(cpu)
-        return None
+        return _let_task_be_preempted(cpu)
 
     def _slowly(self, cpu: Cpu) -> Events[None]:
         yield from cpu.charge(self.lock.release_step)
@@ -94,3 +96,11 @@ class Release:
         if delay and (events := cpu.fetch(delay)) is not None:
             yield from events
         lock.let_go(cpu)
+        if (preempted := _let_task_be_preempted(cpu)) is not None:
+            yield from preempted
+
+
+def _let_task_be_preempted(cpu: Cpu) -> Events[None] | None:
+    """Let work and ksoftirqd in that a held lock has kept out (`preempt_enable`, the end of `spin_unlock`)."""
+    interrupts = cpu.interrupts
+    return interrupts.let_in(PREEMPT_ON) if interrupts.waiting and interrupts.want_the_task() else None

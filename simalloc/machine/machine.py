@@ -15,6 +15,7 @@ from simalloc.machine.context import Context
 from simalloc.machine.cpu import Cpu, Events, Program
 from simalloc.machine.instrument import Hooks, Instrument
 from simalloc.machine.interrupts import FOREVER
+from simalloc.machine.lock_class import LockClass
 from simalloc.machine.rules import Stuck, TimeUp
 from simalloc.machine.step import Activity, Step, StepTable
 from simalloc.machine.topology import Topology, Uniform
@@ -54,6 +55,7 @@ class Machine:
         self.hooks = Hooks()
         for instrument in instruments:
             self.hooks.register(instrument)
+        self._lock_classes: dict[str, LockClass] = {}
         self.steps = StepTable()
         self.spin_step = self.steps.define("spin", Activity.SPIN, 1)
         self.idle_step = self.steps.define("idle", Activity.IDLE, 1)
@@ -101,6 +103,10 @@ class Machine:
         queue = self.env._queue
         queue[:] = [entry for entry in queue if entry[3] is not event]
         heapify(queue)
+
+    def lock_class(self, name: str) -> LockClass:
+        """Return the class of this machine's locks made under this name."""
+        return self._lock_classes.setdefault(name, LockClass(name))
 
     def milliseconds(self, ms: float) -> int:
         """Return so many milliseconds in cycles."""

@@ -3,7 +3,7 @@
 from simalloc.measure.irqsoff import Found, IrqsOffTracer, LongWindow
 from simalloc.measure.latency import Latency
 from simalloc.measure.ledger import LedgerRow, ledger
-from simalloc.measure.lock_stat import LockClass, LockStat
+from simalloc.measure.lock_stat import ClassStat, LockStat
 from simalloc.measure.lock_times import LockTimes
 from simalloc.measure.pages import PageChecker
 from simalloc.measure.recorder import Recorded, Recorder
@@ -12,11 +12,11 @@ from simalloc.measure.steady import mser5
 from simalloc.measure.timeline import Timeline
 
 __all__ = [
+    "ClassStat",
     "Found",
     "IrqsOffTracer",
     "Latency",
     "LedgerRow",
-    "LockClass",
     "LockStat",
     "LockTimes",
     "LongWindow",

@@ -56,7 +56,7 @@ class Contexts:
         stays = self.of(cpu)
         return stays[-1:] if len(stays) == 1 else stays[:0:-1]
 
-    def flags(self, cpu: Cpu, locks_held: int) -> str:
+    def flags(self, cpu: Cpu) -> str:
         """Return the latency column that ftrace would print now. A held spinlock disables preemption once.
 
         Linux v6.1 (830b3c68c1fb), kernel/trace/trace_output.c: trace_print_lat_fmt.
@@ -71,7 +71,7 @@ class Contexts:
             where = "H" if softirq else "h"
         else:
             where = "s" if softirq else "."
-        depth = min(cpu.preempt_depth + locks_held, 15)
+        depth = min(cpu.preempt_depth + sum(map(len, (cpu.held, *cpu.below))), 15)
         return f"{masks}.{where}{f'{depth:x}' if depth else '.'}."
 
     def no_task(self, cpu: Cpu) -> bool:

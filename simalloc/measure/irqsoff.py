@@ -29,7 +29,10 @@ class Ran:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A lock held by `cpu` from `start` to `end` (cycles), taken in `site`."""
+    """A lock held by `cpu` from `start` to `end` (cycles), taken in `site`, while the window waited for that lock.
+
+    `lock` is its class and, in brackets, the object that it protects.
+    """
 
     lock: str
     cpu: int
@@ -41,7 +44,10 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class LongWindow:
-    """A window with interrupts off: when, where, of what, and who held the lock it waited for."""
+    """A window with interrupts off: when, where, of what, and who held the locks it waited for.
+
+    `waited` and `held` are cycles spent waiting for locks, and holding one without waiting for another.
+    """
 
     cpu: int
     start: int
@@ -51,6 +57,23 @@ class LongWindow:
     site: str
     steps: tuple[Ran, ...]
     holds: tuple[Hold, ...]
+
+    @property
+    def rest(self) -> int:
+        """The cycles in which no lock was waited for or held."""
+        return self.end - self.start - self.waited - self.held
+
+
+_Held = tuple[SpinLock, int, int, int, str]
+"""A lock, who held it, from when to when, and where it was taken."""
+
+_Waited = tuple[SpinLock, int, int]
+"""A lock, and from when to when it was waited for."""
+
+
+def named(lock: SpinLock) -> str:
+    """Return the lock's class and which object it is of, such as `zone->lock (Normal 0.0)`."""
+    return f"{lock.name} ({lock.of})" if lock.of else lock.name
 
 
 class Found(Exception):  # noqa: N818
@@ -68,31 +91,33 @@ class IrqsOffTracer(Instrument):
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self._past: dict[int, deque[Ran]] = {}
-        self._taken: dict[str, tuple[int, int, str]] = {}
-        self._holds: deque[tuple[str, int, int, int, str]] = deque(maxlen=KEPT)
+        self._holds: deque[_Held] = deque(maxlen=KEPT)
+        self._waits: dict[int, deque[_Waited]] = {}
 
     def step(self, cpu: Cpu, step: Step, times: int, start: int) -> None:
         """Remember what ran."""
         past = self._past.setdefault(cpu.index, deque(maxlen=KEPT))
         past.append(Ran(start, cpu.clock, step.name, times, cpu.context.label, cpu.site))
 
-    def lock_acquired(self, cpu: Cpu, lock: SpinLock, waited: int, contended: bool) -> None:  # noqa: ARG002
-        """Remember who holds the lock since when."""
-        self._taken[lock.name] = (cpu.index, lock.held_since, cpu.site)
+    def lock_acquired(self, cpu: Cpu, lock: SpinLock, waited: int, contended: bool) -> None:
+        """Remember the wait."""
+        if contended:
+            waits = self._waits.setdefault(cpu.index, deque(maxlen=KEPT))
+            waits.append((lock, cpu.clock - waited, cpu.clock))
 
     def lock_released(self, cpu: Cpu, lock: SpinLock, held: int) -> None:
         """Remember the hold."""
-        _, _, site = self._taken[lock.name]
-        self._holds.append((lock.name, cpu.index, cpu.clock - held, cpu.clock, site))
+        self._holds.append((lock, cpu.index, cpu.clock - held, cpu.clock, lock.taken_in))
 
     def irqs_window(self, cpu: Cpu, start: int, end: int, waited: int, held: int, times: int) -> None:  # noqa: ARG002
         """Stop if it was too long."""
         if end - start > self.limit:
             steps = self._between(cpu.index, start, end)
+            waits = [each for each in self._waits.get(cpu.index, ()) if each[1] < end and each[2] > start]
             holds = [
-                Hold(lock, holder, since, until, site, self._between(holder, since, until))
+                Hold(named(lock), holder, since, until, site, self._between(holder, since, until))
                 for lock, holder, since, until, site in self._holds
-                if holder != cpu.index and until > start and since < end
+                if holder != cpu.index and any(lock is it and since < to and until > at for it, at, to in waits)
             ]
             raise Found(LongWindow(cpu.index, start, end, waited, held, cpu.site, steps, tuple(holds)))
 

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from simalloc.machine import Cpu, Instrument, SpinLock
+from simalloc.machine import Cpu, Instrument, LockClass, SpinLock
 
 SHARPNESS = 4
 """Bits of a length that its bin keeps beside the leading one: 16 bins to a doubling, none wider than 6.25 %."""
@@ -47,8 +47,8 @@ class Times:
 
 
 @dataclass(slots=True)
-class LockClass:
-    """One lock class: all locks of one name together, as lockdep merges them.
+class ClassStat:
+    """What one lock class has seen: all its locks together, as lockdep merges them.
 
     `waiters_at` and `holders_at` count contentions by the function that waited, and by the one whose hold it waited
     for last. `hold_by_activity` is what holders did (cycles) in holds at whose end somebody waited.
@@ -87,15 +87,15 @@ class LockStat(Instrument):
     """Counts acquisitions, contentions and bounces (the lock was last held by another CPU), sums waits and holds."""
 
     def __init__(self) -> None:
-        self.classes: dict[str, LockClass] = {}
+        self.classes: dict[LockClass, ClassStat] = {}
         self._before: dict[SpinLock, tuple[list[int], str]] = {}
         self._last_site: dict[SpinLock, str] = {}
 
     def lock_acquired(self, cpu: Cpu, lock: SpinLock, waited: int, contended: bool) -> None:
         """Count an acquisition, and its wait if it had to."""
-        entry = self.classes.get(lock.name)
+        entry = self.classes.get(lock.lock_class)
         if entry is None:
-            entry = self.classes[lock.name] = LockClass(lock.name)
+            entry = self.classes[lock.lock_class] = ClassStat(self._name(lock.lock_class))
         bounced = lock.last_holder is not None and lock.last_holder is not cpu
         entry.acquisitions += 1
         entry.acq_bounces += bounced
@@ -107,9 +107,18 @@ class LockStat(Instrument):
             entry.holders_at[self._last_site.get(lock, "")] += 1
         self._before[lock] = (cpu.tally.copy(), cpu.site)
 
+    def _name(self, lock_class: LockClass) -> str:
+        """Return what to call it: as lockdep does, a number tells classes of one name apart."""
+        others = sum(each.name == lock_class.name for each in self.classes)
+        return f"{lock_class.name}#{others + 1}" if others else lock_class.name
+
+    def of(self, name: str) -> ClassStat:
+        """Return what the class of this name has seen: nothing, if no lock of it was taken."""
+        return next((entry for entry in self.classes.values() if entry.lock == name), ClassStat(name))
+
     def lock_released(self, cpu: Cpu, lock: SpinLock, held: int) -> None:
         """Add up the hold, and what it was spent on if somebody waits."""
-        entry = self.classes[lock.name]
+        entry = self.classes[lock.lock_class]
         entry.hold.counts[held] += 1
         before, self._last_site[lock] = self._before.pop(lock)
         if not lock.is_wanted():

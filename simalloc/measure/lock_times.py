@@ -4,44 +4,109 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from simalloc.machine import Cpu, Instrument, SpinLock
+from simalloc.machine import Cpu, Instrument, Machine, SpinLock
 
-Tell = Callable[[str, int, float], None]
+Tell = Callable[[str, int, int, float], None]
+
+
+class _Hold:
+    """A hold that has not ended: in which stretches its CPU did nothing with another lock, and what it fetched.
+
+    `fetched` is what the context had fetched when the hold began, plus what other locks have fetched inside it.
+    """
+
+    __slots__ = ("began", "fetched", "lock", "stretches", "tally")
+
+    def __init__(self, lock: SpinLock, began: int, tally: list[int], fetched: int) -> None:
+        self.lock = lock
+        self.began = began
+        self.tally = tally
+        self.fetched = fetched
+        self.stretches: list[tuple[int, int]] = []
 
 
 class LockTimes(Instrument):
-    """Sums per CPU and lock class; `tell(what, cycle, cycles)` hears each of them too.
+    """Sums per CPU and lock class; `tell(what, start, end, cycles)` hears each of them, and when it was.
 
-    Waiting includes the hand-over of the lock's own line; `moved` are the lines fetched inside a hold, which is the
-    rest of `held`.
+    A cycle counts once: to the wait that goes on, else to the lock taken last. Waiting includes the hand-over of the
+    lock's own line; `moved` are the lines fetched inside a hold, which is the rest of `held`. `... in use` is told of
+    too: from a lock's acquisition to its release, whatever else its holder did meanwhile.
     """
 
     def __init__(self, tell: Tell | None = None) -> None:
         self.waited: dict[tuple[int, str], int] = {}
         self.held: dict[tuple[int, str], int] = {}
         self.moved: dict[tuple[int, str], int] = {}
-        self._moved_before: dict[tuple[int, str], int] = {}
+        self._holds: dict[int, list[_Hold]] = {}
+        self._counted_to: dict[int, int] = {}
         self._tell = tell
 
-    def lock_acquired(self, cpu: Cpu, lock: SpinLock, waited: int, contended: bool) -> None:  # noqa: ARG002
-        """Count the wait."""
-        key = cpu.index, lock.name
-        self._moved_before[key] = cpu.cycles_of(cpu.machine.transfer_step)
-        if waited:
-            self.waited[key] = self.waited.get(key, 0) + waited
-            if self._tell:
-                self._tell(f"{lock.name} waited", cpu.clock, waited)
+    def lock_acquired(self, cpu: Cpu, lock: SpinLock, waited: int, contended: bool) -> None:
+        """Count the wait; a hold begins."""
+        now, holds = cpu.clock, self._holds.setdefault(cpu.index, [])
+        tally, fetched = cpu.tally, cpu.tally[cpu.machine.transfer_step.index]
+        if contended:
+            self._count(cpu, now - waited)
+            self._wait(cpu, lock, now)
+            if holds and holds[-1].tally is tally:
+                holds[-1].fetched += cpu.handover
+        elif holds or cpu.waits:
+            self._count(cpu, now)
+        self._counted_to[cpu.index] = now
+        holds.append(_Hold(lock, now, tally, fetched))
 
     def lock_released(self, cpu: Cpu, lock: SpinLock, held: int) -> None:
         """Count the hold."""
-        key = cpu.index, lock.name
-        moved = cpu.cycles_of(cpu.machine.transfer_step) - self._moved_before[key]
+        holds = self._holds[cpu.index]
+        self._count(cpu, cpu.clock)
+        place = next(i for i in range(len(holds) - 1, -1, -1) if holds[i].lock is lock)
+        self._end(cpu, holds.pop(place), held)
+
+    def _count(self, cpu: Cpu, to: int) -> None:
+        """Count the cycles up to `to` to what went on in them: a wait that has not ended, or else a hold."""
+        holds, start = self._holds.get(cpu.index), self._counted_to.get(cpu.index, 0)
+        wait = cpu.waits[-1] if cpu.waits else None
+        waits_since = min(wait.since, to) if wait is not None else to
+        if holds and wait is not None and holds[-1].began > wait.since:
+            waits_since = to
+        if holds and start < waits_since:
+            holds[-1].stretches.append((start, waits_since))
+        self._counted_to[cpu.index] = max(start, waits_since)
+        if wait is not None and waits_since < to:
+            self._wait(cpu, wait.lock, to)
+
+    def _wait(self, cpu: Cpu, lock: SpinLock, to: int) -> None:
+        start, key = self._counted_to.get(cpu.index, 0), (cpu.index, lock.name)
+        if start < to:
+            self.waited[key] = self.waited.get(key, 0) + to - start
+            self._counted_to[cpu.index] = to
+            if self._tell:
+                self._tell(f"{lock.name} waited", start, to, to - start)
+
+    def _end(self, cpu: Cpu, hold: _Hold, held: int) -> None:
+        name, key = hold.lock.name, (cpu.index, hold.lock.name)
+        fetched = hold.tally[cpu.machine.transfer_step.index]
+        moved, total = fetched - hold.fetched, sum([end - start for start, end in hold.stretches])
+        holds = self._holds[cpu.index]
+        if holds and holds[-1].tally is hold.tally:
+            holds[-1].fetched += moved
         self.moved[key] = self.moved.get(key, 0) + moved
-        self.held[key] = self.held.get(key, 0) + held - moved
+        self.held[key] = self.held.get(key, 0) + total - moved
         if self._tell:
-            self._tell(f"{lock.name} moved", cpu.clock, moved)
-            self._tell(f"{lock.name} held", cpu.clock, held - moved)
-            self._tell(f"{lock.name} in use", cpu.clock, held)
+            for start, end in hold.stretches:
+                share = moved * (end - start) / total
+                self._tell(f"{name} moved", start, end, share)
+                self._tell(f"{name} held", start, end, end - start - share)
+            self._tell(f"{name} in use", cpu.clock - held, cpu.clock, held)
+
+    def finish(self, machine: Machine) -> None:
+        """Count what the end of the run has cut short: waits, and holds, that have not ended."""
+        for cpu in machine.cpus:
+            self._count(cpu, cpu.clock)
+            holds = self._holds.get(cpu.index, [])
+            while holds:
+                hold = holds.pop()
+                self._end(cpu, hold, cpu.clock - hold.began)
 
     def of(self, cpu: Cpu) -> tuple[int, int, int]:
         """Return what this CPU has waited, held and fetched so far, over all locks."""

@@ -6,7 +6,6 @@ fast as without a recording. A run has the same results with and without.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -59,7 +58,6 @@ class Timeline(Instrument):
         self._taken: dict[SpinLock, tuple[int, int, str]] = {}
         self._given: dict[SpinLock, tuple[int, int]] = {}
         self._numbers: dict[SpinLock, int] = {}
-        self._locks_held: Counter[int] = Counter()
         self._counts: dict[tuple[int, str], tuple[int, int, int]] = {}
 
     # Steps and pcp counts
@@ -126,7 +124,7 @@ class Timeline(Instrument):
         """Return flags and idleness; after the recording nobody asks for them."""
         if cpu.clock >= self.window[1]:
             return "-", False
-        return self._contexts.flags(cpu, self._locks_held[cpu.index]), self._contexts.no_task(cpu)
+        return self._contexts.flags(cpu), self._contexts.no_task(cpu)
 
     # Locks
 
@@ -139,7 +137,6 @@ class Timeline(Instrument):
         if contended:
             self._end_wait(cpu, lock, *self._given.get(lock, (-1, -1)))
         self._taken[lock] = cpu.index, cpu.clock, cpu.site
-        self._locks_held[cpu.index] += 1
 
     def lock_released(self, cpu: Cpu, lock: SpinLock, held: int) -> None:  # noqa: ARG002
         """Write the hold down."""
@@ -150,7 +147,6 @@ class Timeline(Instrument):
             self._end_masks(cpu.machine)
         self._end_hold(cpu, lock)
         self._given[lock] = cpu.index, cpu.clock
-        self._locks_held[cpu.index] -= 1
 
     def _end_wait(self, cpu: Cpu, lock: SpinLock, giver: int, given: int) -> None:
         owner, (since, flags, idle) = self._waits.pop((cpu.index, lock))

@@ -152,8 +152,7 @@ def window_text(window: LongWindow, ghz: float) -> str:
     length = window.end - window.start
     lines = [
         f"cpu {window.cpu}, cycles {window.start} to {window.end}: interrupts off for {us(length)}, in {window.site}",
-        f"  waiting for a lock {us(window.waited)}, holding it {us(window.held)}, "
-        f"the rest {us(length - window.waited - window.held)}",
+        f"  waiting for a lock {us(window.waited)}, holding one {us(window.held)}, the rest {us(window.rest)}",
         "  inside it:",
     ]
     at = window.start
@@ -165,11 +164,11 @@ def window_text(window: LongWindow, ghz: float) -> str:
             f"    +{ran.start - window.start:>7} {ran.step:<22}{times:>6}{ran.end - ran.start:>8} cycles  {ran.site}"
         )
         at = ran.end
-    if window.holds:
-        lines.append("  the lock was held meanwhile by:")
-    for hold in window.holds:
-        lines.append(
-            f"    cpu {hold.cpu} in {hold.site}, +{hold.start - window.start} to +{hold.end - window.start}: "
-            + (", ".join(f"{f'{ran.times} x ' if ran.times > 1 else ''}{ran.step}" for ran in hold.steps) or "...")
-        )
+    for lock in dict.fromkeys(hold.lock for hold in window.holds):
+        lines.append(f"  {lock} was held meanwhile by:")
+        for hold in window.holds:
+            if hold.lock == lock:
+                inside = [f"{f'{each.times} x ' if each.times > 1 else ''}{each.step}" for each in hold.steps]
+                when = f"{hold.start - window.start:+} to {hold.end - window.start:+}"
+                lines.append(f"    cpu {hold.cpu} in {hold.site}, {when}: {', '.join(inside) or '...'}")
     return "\n".join(lines)

@@ -244,6 +244,7 @@ class NicRx(Workload):
         ms = self.machine.milliseconds
         self.moderation = self.cycles_of_us(spec.moderation_us)
         self.windows = Windows(ms(spec.warmup_ms), ms(spec.milliseconds), WINDOWS)
+        self.lock_times = LockTimes(self.windows.spread)
         self.queues: list[Queue] = []
 
     def cycles_of_us(self, us: float) -> int:
@@ -257,7 +258,7 @@ class NicRx(Workload):
             queue = Queue(self, index, self._arrivals(seed, index))
             machine.cpus[index].interrupts.register_softirq(NET_RX, queue.softirq)
             self.queues.append(queue)
-        return [LockTimes(self.windows.add)]
+        return [self.lock_times]
 
     def _arrivals(self, seed: int, index: int) -> Iterator[int]:
         spec = self.spec
@@ -287,6 +288,7 @@ class NicRx(Workload):
     def measured(self) -> list[Measured]:
         """Throughput, drops and the lock's shares over the measured time; shares of contexts over the whole run."""
         spec, windows = self.spec, self.windows
+        self.lock_times.finish(self.machine)
         seconds = spec.milliseconds / 1000
         gbit = spec.packet_bytes * 8 / 1e9
         for queue in self.queues:
@@ -300,7 +302,7 @@ class NicRx(Workload):
             Measured("offered", spec.packets_per_ms() * 1000 * gbit * spec.queues, "Gbit/s"),
             self._figure("dropped", "dropped", rate, "Gbit/s"),
             self._figure("spin_share", "zone->lock waited", 100 / cpu_cycles, "%"),
-            self._figure("lock_held_share", "zone->lock in use", 100 / windows.length, "%"),
+            self._figure("lock_held_share", "zone->lock in use", 100 / windows.length / len(self.allocator.zones), "%"),
         ]
         return figures + self._shares()
 

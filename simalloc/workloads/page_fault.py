@@ -62,7 +62,7 @@ class PageFault(SteadyWorkload):
         super().__init__(spec, allocator, steps)
         self.spec = spec
         nodes = {self.machine.topology.node(cpu.index) for cpu in self.machine.cpus}
-        self.lru_lock: dict[int, SpinLock] = {node: steps.lock("lru_lock") for node in sorted(nodes)}
+        self.lru_lock: dict[int, SpinLock] = {node: steps.lock("lru_lock", of=f"node {node}") for node in sorted(nodes)}
         self._mapped: dict[int, list[int]] = {}
 
     def program(self, cpu: Cpu) -> Program[None]:

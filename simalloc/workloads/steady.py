@@ -51,12 +51,13 @@ class SteadyWorkload(Workload):
         self.steady = spec
         self.windows = Windows(0, self.machine.milliseconds(spec.milliseconds), WINDOWS)
         self.work_step = self.machine.steps.define("work", Activity.WORK, 1)
+        self.lock_times = LockTimes(self.windows.spread)
         self.seed = 0
 
     def prepare(self, machine: Machine, seed: int) -> Sequence[Instrument]:  # noqa: ARG002
         """Watch the locks."""
         self.seed = seed
-        return [LockTimes(self.windows.add)]
+        return [self.lock_times]
 
     @abstractmethod
     def program(self, cpu: Cpu) -> Program[None]:
@@ -76,6 +77,7 @@ class SteadyWorkload(Workload):
 
     def measured(self) -> list[Measured]:
         """Throughput, time per operation, and shares of all CPU cycles, after the warm-up."""
+        self.lock_times.finish(self.machine)
         series = self.windows.series("operations")
         cut = mser5(series)
         seconds = (WINDOWS - cut) * self.windows.length / self.machine.ghz / 1e9
@@ -91,7 +93,7 @@ class SteadyWorkload(Workload):
 
         waited, held, moved = total("waited"), total("held"), total("moved")
         shares = {
-            "own_share": 100 - waited - held - moved,
+            "own_share": max(0.0, 100 - waited - held - moved),
             "wait_share": waited,
             "hold_share": held,
             "transfer_share": moved,

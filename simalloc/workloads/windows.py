@@ -29,6 +29,17 @@ class Windows:
         if 0 <= window < self.windows:
             self._sums.setdefault(name, [0.0] * self.windows)[window] += amount
 
+    def spread(self, name: str, start: int, end: int, amount: float) -> None:
+        """Add what was spread evenly over the cycles from `start` to before `end`, to each window its part."""
+        first, last = (start - self.start) // self.length, (end - 1 - self.start) // self.length
+        if first >= last:
+            self.add(name, start, amount)
+            return
+        for window in range(max(first, 0), min(last, self.windows - 1) + 1):
+            begin = self.start + window * self.length
+            part = min(end, begin + self.length) - max(start, begin)
+            self.add(name, begin, amount * part / (end - start))
+
     def end_of(self, cycle: int) -> int:
         """Return the cycle at which the window that `cycle` is in ends."""
         return self.start + ((cycle - self.start) // self.length + 1) * self.length
