@@ -49,7 +49,9 @@ Seed = Annotated[int | None, typer.Option(help="seed of everything random, over 
 
 def _tell_version(asked: bool) -> None:
     if asked:
-        typer.echo(f"simalloc {version_of('simalloc')}")
+        from simalloc.compiled import BUILD  # noqa: PLC0415
+
+        typer.echo(f"simalloc {version_of('simalloc')} ({BUILD})")
         raise typer.Exit
 
 

@@ -12,7 +12,7 @@ from simalloc.memory.migratetype import MigrateType
 from simalloc.memory.pcp import Pcp
 from simalloc.memory.pcp_sizes import PcpSizes
 from simalloc.memory.tuning import Tuning
-from simalloc.memory.watermarks import Watermarks, watermarks_v4_10
+from simalloc.memory.watermarks import Watermarks, min_free_kib, watermarks
 
 FIRST_FRAME = 1 << 20
 """Where the first zone starts: at 4 GiB, as ZONE_NORMAL does on x86-64."""
@@ -25,8 +25,9 @@ class Zone:
     """`pages` page frames from `start`, and one pcp per CPU.
 
     `free_pages` is NR_FREE_PAGES: the pages on the buddy lists. Pages on pcp lists are not free pages. `node` is the
-    NUMA node the memory is on; `pcp_orders` are the orders that pcps have lists for, `tuning` how each adapts. A zone
-    with holes has an `end` beyond its pages. Frames `in_use` are in use at the start.
+    NUMA node the memory is on; `pcp_orders` are the orders that pcps have lists for, `tuning` how each adapts.
+    `marks` are its watermarks, by default those of a machine that has only this zone; `reclaim_active` is whether
+    kswapd works on it. A zone with holes has an `end` beyond its pages. Frames `in_use` are in use at the start.
     """
 
     def __init__(
@@ -40,17 +41,18 @@ class Zone:
         node: int = 0,
         pcp_orders: Sequence[int] = (0,),
         tuning: type[Tuning] = Tuning,
-        watermarks: Watermarks | None = None,
+        marks: Watermarks | None = None,
         end: int | None = None,
     ) -> None:
-        if pages < SMALLEST_ZONE and watermarks is None:
+        if pages < SMALLEST_ZONE and marks is None:
             raise ValueError(f"a zone of {pages} pages is too small; the smallest is {SMALLEST_ZONE} pages (16MiB)")
         self.name = name
         self.node = node
         self.pages = pages
         self.start = start
         self.end = start + pages if end is None else end
-        self.watermarks = watermarks or watermarks_v4_10(pages)
+        self.watermarks = marks or watermarks(pages, pages, min_free_kib(pages, 1))
+        self.reclaim_active = False
         self.buddy = Buddy(start, pages)
         self.in_use = range(start, start)
         self.free_pages = pages

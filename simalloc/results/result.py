@@ -40,11 +40,14 @@ class Result:
     scenario as data, from which `simalloc.build` makes it again; `prices`: every cost parameter that was paid, with
     `value`, kind, about and source, and under `labels` whose it is where not everybody paid it. `timeline`: what was
     recorded (`simalloc.measure.records`), in a file of its own; so are `details`: what a workload tells beside figures.
+    `simalloc` is the version that simulated it, and `build` says whether its core was "compiled" or "pure Python": both
+    give the same, so results compare without it.
     """
 
     scenario: str
     seed: int
     simalloc: str
+    build: str = field(default="", compare=False, kw_only=True)
     config: str
     clock: Row
     cases: list[Row]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import isqrt
 from typing import Any
 
-from simalloc.memory import sizes_v5_14
+from simalloc.memory import Watermarks, ZoneFacts, sizes_v5_14
 from simalloc.memory.size import PAGE_SIZE
 from simalloc.recorded import CpuInfo, ZoneInfo
 from simalloc.recorded.folder import Saved
@@ -92,7 +92,7 @@ def _zone(zone: ZoneInfo, kbytes: int, managed: int, scale: int, fraction: int, 
     yield f"  high watermark: min + twice that = {zone.min + 2 * gap}{_is(zone.high, zone.min + 2 * gap)}"
     if not zone.pagesets:
         return
-    batch = sizes_v5_14(zone.managed, cpus, zone.low).batch
+    batch = sizes_v5_14(ZoneFacts(zone.managed, cpus, Watermarks(zone.min, zone.low, zone.high))).batch
     real = zone.pagesets[0]
     quarter = max(min(zone.managed // 1024, 1024 * KIB // PAGE_SIZE) // 4, 1)
     yield (

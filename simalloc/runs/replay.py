@@ -10,7 +10,7 @@ from simalloc.recorded import Recording, ZoneInfo, read_buddyinfo, read_pagetype
 from simalloc.recorded.files import Progress
 from simalloc.results import Result
 from simalloc.scenario import Scenario
-from simalloc.scenario.load import assembled
+from simalloc.scenario.load import with_settings
 from simalloc.scenario.zones import ZoneSpec
 from simalloc.workloads.replay import ReplaySpec, recording_of
 
@@ -98,7 +98,7 @@ def replay_scenario(
         ("allocator",): f"--allocator {allocator}",
         ("machine", "preset"): f"--machine {preset}",
     }
-    return assembled(data, f"replay of {trace}", overrides, options)
+    return with_settings(data, overrides, options)
 
 
 def _zone_size(recording: Recording, copies: int) -> str:

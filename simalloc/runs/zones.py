@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from simalloc.memory import MigrateType, PcpSizes, Zone, pages_of
+from simalloc.memory import MigrateType, Zone, pages_of
 from simalloc.memory.buddy import TOP_PAGES
 from simalloc.memory.initial import fragment, warm
 from simalloc.memory.layout import lay_out
@@ -32,6 +32,7 @@ def make_zones(scenario: Scenario, case: Case) -> Iterator[Zone]:
                 node=node,
                 pcp_orders=case.version.pcp_orders,
                 tuning=case.version.tuning,
+                marks=case.watermarks,
             )
             if memory.initial == "warmed":
                 warm(zone, MigrateType.UNMOVABLE)
@@ -48,12 +49,12 @@ def _listed(case: Case, zones: Sequence[ZoneSpec]) -> Iterator[Zone]:
             spec.name,
             spec.pages,
             case.machine.cpus,
-            sizes_of(case, spec),
+            case.sizes_in(spec.facts(case.machine.cpus_per_node(), case.memory.percpu_pagelist_high_fraction or 0)),
             spec.first,
             node=spec.node,
             pcp_orders=case.version.pcp_orders,
             tuning=case.version.tuning,
-            watermarks=spec.watermarks(),
+            marks=spec.watermarks(),
             end=spec.end,
         )
         blocks = spec.free_blocks.counts() if spec.free_blocks else {}
@@ -65,13 +66,3 @@ def _listed(case: Case, zones: Sequence[ZoneSpec]) -> Iterator[Zone]:
             for pcp in zone.pcps:
                 pcp.tuning.start_at(spec.pcp_high)
         yield zone
-
-
-def sizes_of(case: Case, zone: ZoneSpec) -> PcpSizes:
-    """Return batch and high of a listed zone: by the allocator's rule, or as the scenario sets them.
-
-    What it sets is meant for zones that keep pages for CPUs: a zone so small that its batch is 1 keeps its own.
-    """
-    cpus = zone.local_cpus or case.machine.cpus_per_node()
-    sizes = case.version.sizes(zone.pages, cpus, zone.low)
-    return case.changed(sizes) if sizes.batch > 1 else sizes

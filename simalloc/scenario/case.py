@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from simalloc.allocators import VERSIONS, Generation
-from simalloc.memory import PcpSizes, pages_of, size_of
-from simalloc.memory.watermarks import watermarks_v4_10
+from simalloc.memory import PcpSizes, ZoneFacts, size_of
+from simalloc.memory.watermarks import Watermarks
 from simalloc.scenario.errors import Path, Problem
 from simalloc.scenario.machine import MachineSpec
-from simalloc.scenario.parts import MemorySpec
+from simalloc.scenario.parts import AllocatorSpec, MemorySpec
 from simalloc.workloads import WorkloadSpec
 
 
@@ -22,17 +22,26 @@ class Case:
     label: str
     version: Generation
     sizes: PcpSizes
+    watermarks: Watermarks
     machine: MachineSpec
     memory: MemorySpec
     workload: WorkloadSpec
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    set_batch: int | None = None
-    set_high: int | None = None
+    allocator: AllocatorSpec = field(default_factory=AllocatorSpec)
 
-    def changed(self, computed: PcpSizes) -> PcpSizes:
-        """Return sizes that the allocator's rule gives, with what the scenario sets."""
-        sizes = computed.with_batch(self.set_batch) if self.set_batch else computed
-        return PcpSizes(sizes.batch, self.set_high) if self.set_high else sizes
+    def sizes_in(self, zone: ZoneFacts) -> PcpSizes:
+        """Return the sizes of a zone's pcps: by the allocator's rule, and as the scenario sets them.
+
+        What it sets is meant for zones that keep pages for CPUs: one so small that its batch is 1 keeps its own.
+        """
+        own = self.version.sizes_of(zone, None, self.allocator.batch_scale_max)
+        if own.batch == 1:
+            return own
+        sizes = self.version.sizes_of(zone, self.allocator.batch, self.allocator.batch_scale_max)
+        if not self.allocator.high:
+            return sizes
+        fixed = None if sizes.high_max is None else self.allocator.high
+        return replace(sizes, high=self.allocator.high, high_max=fixed)
 
     def name(self) -> str:
         """Return label and parameters, for a person."""
@@ -40,11 +49,7 @@ class Case:
 
     def nodes(self) -> dict[int, list[int]]:
         """Return the NUMA nodes in use, each with its CPUs."""
-        topology = self.machine.cost_model().topology(self.machine.cpus)
-        nodes: dict[int, list[int]] = {}
-        for cpu in range(self.machine.cpus):
-            nodes.setdefault(topology.node(cpu), []).append(cpu)
-        return nodes
+        return self.machine.nodes()
 
     def interval_is_the_workloads(self) -> bool:
         """Whether one run gives figures with intervals, or figures that cannot vary."""
@@ -70,10 +75,9 @@ def check_fit(path: Path, case: Case) -> None:
         )
     if case.memory.zones:
         return
-    zone = pages_of(case.memory.zone)
     parked = case.sizes.high + 2 * case.sizes.batch
     cpus = max(map(len, case.nodes().values()))
-    needed = cpus * (workload.pages_needed() + parked) + watermarks_v4_10(zone).high
+    needed = cpus * (workload.pages_needed() + parked) + case.watermarks.high
     if needed > case.memory.usable_pages() * case.memory.zones_per_node:
         key = "span" if case.memory.initial == "fragmented" else "zone"
         raise Problem(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from io import StringIO
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -25,7 +24,32 @@ def load(name: str, overrides: Sequence[str] = (), seed: int | None = None, *, g
     `grid` adds `key=a,b,c` to the keys it sweeps, or replaces their values. Raises ScenarioError, one line per problem.
     """
     file = find(name)
-    source = _Source(str(file), _parse(file))
+    return _scenario(_Source(str(file), _parse(file)), file.parent, overrides, seed, grid)
+
+
+def with_settings(
+    data: Mapping[str, Any], settings: Sequence[str], options: Mapping[Path, str] | None = None
+) -> Scenario:
+    """Return the scenario that `data` describes, with `key=value` settings over it. Raises ScenarioError.
+
+    `options` tells which option of a command set a key, for errors.
+    """
+    source = _Source("", _mapping(data))
+    source.set_by.update(options or {})
+    return _scenario(source, None, settings)
+
+
+def _mapping(data: Mapping[str, Any]) -> CommentedMap:
+    return CommentedMap({key: _mapping(value) if isinstance(value, Mapping) else value for key, value in data.items()})
+
+
+def _scenario(
+    source: _Source,
+    folder: FilePath | None,
+    overrides: Sequence[str],
+    seed: int | None = None,
+    grid: Sequence[str] = (),
+) -> Scenario:
     for override in [overrides] if isinstance(overrides, str) else overrides:
         source.override(override)
     for axis in grid:
@@ -33,37 +57,14 @@ def load(name: str, overrides: Sequence[str] = (), seed: int | None = None, *, g
     if seed is not None:
         source.override(f"seed={seed}", "--seed")
     try:
-        scenario = Scenario.model_validate(locate(source.plain(), file.resolve().parent))
+        scenario = Scenario.model_validate(locate(source.plain(), folder))
         _ = scenario.cases
-        if scenario.published is not None:
-            _check_published(scenario.published, file.parent)
+        if scenario.published is not None and folder is not None:
+            _check_published(scenario.published, folder)
     except ValidationError as error:
         raise ScenarioError("\n".join(source.located(p) for p in problems_of(error, model_at))) from None
     except Problem as problem:
         raise ScenarioError(source.located(problem)) from None
-    return scenario
-
-
-def assembled(
-    data: dict[str, Any], origin: str, overrides: Sequence[str] = (), options: Mapping[Path, str] | None = None
-) -> Scenario:
-    """Return the scenario that a command has put together, with `key=value` overrides. Raises ScenarioError.
-
-    `origin` says in errors where it comes from, `options` which option a key does.
-    """
-    text = StringIO()
-    YAML().dump(data, text)
-    source = _Source(origin, YAML(typ="rt", pure=True).load(text.getvalue()))
-    source.set_by.update(options or {})
-    for override in overrides:
-        source.override(override)
-    try:
-        scenario = Scenario.model_validate(source.plain())
-        _ = scenario.cases
-    except ValidationError as error:
-        raise ScenarioError("\n".join(source.option_or_origin(p) for p in problems_of(error, model_at))) from None
-    except Problem as problem:
-        raise ScenarioError(source.option_or_origin(problem)) from None
     return scenario
 
 
@@ -158,19 +159,16 @@ class _Source:
 
     def located(self, problem: Problem) -> str:
         """Return the problem with where it stands: file:line:column, or the option that set it."""
-        line, column = self._position(problem.path)
-        return f"{self._option(problem) or f'{self.file}:{line}:{column}'}: {problem}"
-
-    def option_or_origin(self, problem: Problem) -> str:
-        """Return the problem with the option that set it, or where all comes from that no person has written."""
-        return f"{self._option(problem) or self.file}: {problem}"
-
-    def _option(self, problem: Problem) -> str | None:
         for length in range(len(problem.path), 0, -1):
             if problem.path[:length] in self.set_by:
-                return self.set_by[problem.path[:length]]
+                return f"{self.set_by[problem.path[:length]]}: {problem}"
         below = [origin for path, origin in self.set_by.items() if path[: len(problem.path)] == problem.path]
-        return below[-1] if below and problem.path else None
+        if below and problem.path:
+            return f"{below[-1]}: {problem}"
+        if not self.file:
+            return str(problem)
+        line, column = self._position(problem.path)
+        return f"{self.file}:{line}:{column}: {problem}"
 
     def _position(self, path: Path) -> tuple[int, int]:
         """Return line and column, from 1, of the key at `path`, or of the nearest key above it that exists."""

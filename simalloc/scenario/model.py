@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
-from simalloc.allocators import VERSIONS
+from simalloc.allocators import VERSIONS, Generation
 from simalloc.hardware import preset
-from simalloc.memory import PcpSizes, pages_of
-from simalloc.memory.watermarks import watermarks_v4_10
+from simalloc.memory import Watermarks, ZoneFacts, pages_of
 from simalloc.scenario.case import Case, check_fit
 from simalloc.scenario.errors import Path, Problem, ScenarioError, dotted, problems_of, suggestion
 from simalloc.scenario.machine import LinesSpec, MachineSpec, ShapeSpec
@@ -154,11 +154,19 @@ class Scenario(Strict):
             raise Problem((*path, "allocator"), f"name one; known are {', '.join(VERSIONS)}")
         version = VERSIONS[allocator.name]
         machine = _over(self.machine, spec.machine, (*path, "machine"))
-        pages, cpus, low = self._largest_zone(machine)
-        computed = version.sizes(pages, cpus, low)
-        sizes = computed.with_batch(allocator.batch) if allocator.batch else computed
+        marks = self.memory.watermarks(len(machine.nodes()), version.min_free_at_most)
+        facts = self._facts(version, machine, marks)
+        if allocator.batch_scale_max is not None and not version.tuning.scales:
+            whose = path if spec.allocator.batch_scale_max is not None else ()
+            raise Problem(
+                (*whose, "allocator", "batch_scale_max"),
+                f"refills and drains of {version.name} are always one batch; they grow from v5.14 on",
+            )
+        computed = version.sizes_of(facts, None, allocator.batch_scale_max)
+        sizes = version.sizes_of(facts, allocator.batch, allocator.batch_scale_max)
         if allocator.high:
-            sizes = PcpSizes(sizes.batch, allocator.high)
+            fixed = None if sizes.high_max is None else allocator.high
+            sizes = replace(sizes, high=allocator.high, high_max=fixed)
         if allocator.high and sizes.high < sizes.batch:
             whose = path if spec.allocator.high else ()
             raise Problem(
@@ -175,19 +183,21 @@ class Scenario(Strict):
                 "machine.topology makes a larger one",
             )
         workload = _over(self.workload, spec.workload, (*path, "workload"))
-        case = Case(
-            spec.label, version, sizes, machine, self.memory, workload, parameters, allocator.batch, allocator.high
-        )
+        case = Case(spec.label, version, sizes, marks, machine, self.memory, workload, parameters, allocator)
         check_fit(path, case)
         return case
 
-    def _largest_zone(self, machine: MachineSpec) -> tuple[int, int, int]:
-        """Return the pages of the zone for which a case's sizes stand, the CPUs local to it, its LOW watermark."""
+    def _facts(self, version: Generation, machine: MachineSpec, marks: Watermarks) -> ZoneFacts:
+        """Return what the sizes of pcps follow from. Raises Problem for a sysctl that this version does not have."""
+        fraction = self.memory.percpu_pagelist_high_fraction or 0
+        if fraction and not version.tuning.scales:
+            raise Problem(
+                ("memory", "percpu_pagelist_high_fraction"), f"{version.name} has no such sysctl; it came with v5.14"
+            )
         if self.memory.zones:
-            zone = max(self.memory.zones, key=lambda zone: zone.pages)
-            return zone.pages, zone.local_cpus or machine.cpus_per_node(), zone.low
-        pages = pages_of(self.memory.zone)
-        return pages, machine.cpus_per_node(), watermarks_v4_10(pages).low
+            largest = max(self.memory.zones, key=lambda zone: zone.pages)
+            return largest.facts(machine.cpus_per_node(), fraction)
+        return ZoneFacts(pages_of(self.memory.zone), machine.cpus_per_node(), marks, fraction)
 
     def definition(self) -> dict[str, Any]:
         """Return the scenario as data, what was left to its default left out: `build` makes the same one of it."""

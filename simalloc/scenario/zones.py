@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from simalloc.memory import MigrateType, Watermarks
+from simalloc.memory import MigrateType, Watermarks, ZoneFacts
 from simalloc.workloads import Strict
 
 Pages = Annotated[int, Field(ge=0, le=1 << 40)]
@@ -76,6 +76,10 @@ class ZoneSpec(Strict):
     def end(self) -> int:
         """The page frame after its last."""
         return self.start + (self.span or self.pages)
+
+    def facts(self, cpus: int, high_fraction: int) -> ZoneFacts:
+        """Return what the sizes of its pcps follow from; `cpus` are those of a node, where it does not say."""
+        return ZoneFacts(self.pages, self.local_cpus or cpus, self.watermarks(), high_fraction)
 
     def watermarks(self) -> Watermarks:
         """Return its watermarks."""

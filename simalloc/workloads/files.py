@@ -43,8 +43,11 @@ FILE_KEYS = ("trace",)
 """Keys of workloads whose values are files."""
 
 
-def locate(data: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Return a scenario's data in which files that workloads read are relative to its folder."""
+def locate(data: Mapping[str, Any], folder: Path | None) -> dict[str, Any]:
+    """Return a scenario's data in which files that workloads read are relative to its folder, if it has one."""
+    if folder is None:
+        return dict(data)
+    folder = folder.resolve()
     found = dict(data)
     for key in ("workload",):
         if isinstance(found.get(key), Mapping):
