@@ -34,6 +34,11 @@ RECORDED_SOFTIRQ = 3
 MOST_SAMPLES = 4096
 """Points of a CPU's pcp count over time that are kept: of twice as many, every second is dropped."""
 
+PACKED = (".gz", ".zst")
+PACKED_BY = 12
+LINE = 150
+"""How well traces pack, and letters of a trace a request: for estimates."""
+
 FAILED = -1
 
 Range = tuple[int, int]
@@ -71,6 +76,12 @@ class ReplaySpec(WorkloadSpec):
     def pages_needed(self) -> int:
         """Return none: what a trace holds is known when it has been read."""
         return 0
+
+    def effort(self, ghz: float) -> float:  # noqa: ARG002 - a trace has as many requests on any machine
+        """Return about how many requests the trace has, by the size of its file."""
+        file = self.trace.path()
+        packed = file.suffix in PACKED
+        return self.copies * (file.stat().st_size if file.is_file() else 0) * (PACKED_BY if packed else 1) / LINE
 
     def row_parameters(self) -> tuple[str, ...]:
         """Return the column that tells CPUs apart."""

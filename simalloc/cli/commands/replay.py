@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
-from simalloc.cli.app import EXIT_FAILED, Overrides, TextFormat, app
-from simalloc.cli.saving import make_folder, save_run
+from simalloc.cli import exits
+from simalloc.cli.app import Overrides, TextFormat, app
+from simalloc.cli.saving import draw_figures, run_folder, save_result
 from simalloc.cli.telling import bar, show_progress
 
 File = Path | None
@@ -62,8 +63,6 @@ def replay(
         raise ScenarioError(f"--event-cost {event_cost}: times are as recorded without --closed; add it")
     if zoneinfo is None and (pagetypeinfo or buddyinfo):
         raise ScenarioError("--pagetypeinfo and --buddyinfo tell the free blocks of zones; add --zoneinfo FILE")
-    if out is not None:
-        make_folder(out)
 
     def reading(share: float) -> None:
         show_progress(f"{trace}: {bar(share)} read")
@@ -95,6 +94,9 @@ def replay(
     else:
         typer.echo(replay_text(result, compared, timed=machine is not None))
     if out is not None:
-        save_run(result, out, sys.stdout.write if format_ is TextFormat.TABLE else sys.stderr.write)
+        with run_folder(out):
+            files = [*save_result(result, out), *draw_figures(result, out, None, ("png", "svg"))]
+        write = sys.stdout.write if format_ is TextFormat.TABLE else sys.stderr.write
+        write("\n" + "".join(f"saved {file}\n" for file in files))
     if strict and not agrees(compared):
-        raise typer.Exit(EXIT_FAILED)
+        raise typer.Exit(exits.FAILED)
