@@ -8,8 +8,18 @@ from itertools import count
 
 from simalloc.allocators import Allocator, KernelSteps
 from simalloc.hardware.times import cycles_of
-from simalloc.machine import Activity, Cpu, Instrument, Machine, Program
-from simalloc.measure import Latency, LockStat, PageChecker, Sections, Timeline, ledger
+from simalloc.machine import Activity, Cpu, Instrument, Machine, Program, RuleBroken, Stuck
+from simalloc.measure import (
+    Broken,
+    Latency,
+    Lockdep,
+    LockStat,
+    PageChecker,
+    Sections,
+    Timeline,
+    TracingLockdep,
+    ledger,
+)
 from simalloc.measure.timeline import LIMIT
 from simalloc.memory import NoPages, Zone
 from simalloc.recorded import RecordedError
@@ -141,9 +151,33 @@ def run_workload(scenario: Scenario, model: Model, spec: WorkloadSpec, sections:
 
 def run_case(scenario: Scenario, index: int, window: Window | None = None) -> CaseResult:
     """Simulate case number `index` of a scenario without a sweep, and record the `window`."""
+    if not scenario.check:
+        return _run_case(scenario, index, window, None)
+    try:
+        return _run_case(scenario, index, window, Lockdep())
+    except (RuleBroken, Stuck) as broken:
+        raise _told_in_full(scenario, index) or broken from None
+
+
+def _told_in_full(scenario: Scenario, index: int) -> Broken | None:
+    """Run a case that breaks a rule again, and return the report of the first one broken, with the steps of each side.
+
+    In lockstep: on local clocks the first that is met need not be the first in time.
+    """
+    try:
+        _run_case(scenario.model_copy(update={"lockstep": True}), index, None, TracingLockdep())
+    except Broken as found:
+        return found
+    except (RuleBroken, Stuck):
+        pass
+    return None
+
+
+def _run_case(scenario: Scenario, index: int, window: Window | None, lockdep: Lockdep | None) -> CaseResult:
     case = scenario.cases[index]
-    lock_stat, latency, checker = LockStat(), Latency(), PageChecker()
-    watched: list[Instrument] = [lock_stat, checker] if scenario.check else [lock_stat]
+    lock_stat, latency = LockStat(), Latency()
+    checker = PageChecker() if lockdep else None
+    watched: list[Instrument] = [lock_stat, checker, lockdep] if lockdep and checker else [lock_stat]
     if scenario.latency:
         watched.append(latency)
     model = build_model(scenario, case, watched)
@@ -152,9 +186,9 @@ def run_case(scenario: Scenario, index: int, window: Window | None = None) -> Ca
     workload = run_workload(scenario, model, case.workload)
     if timeline:
         timeline.finish(model.machine)
-    if scenario.check:
+    if checker:
         for zone, pages in zip(model.zones, usable, strict=True):
-            checker.check_none_lost(zone, pages, cut_short=case.workload.duration_ms() is not None)
+            checker.check_none_lost(zone, pages)
     return CaseResult(
         case.label,
         workload.measured() + _beside(scenario, case),

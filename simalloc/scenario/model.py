@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
-from simalloc.allocators import VERSIONS, Generation
+from simalloc.allocators import VERSIONS, Generation, with_mistake
 from simalloc.hardware import preset
 from simalloc.memory import Watermarks, ZoneFacts, pages_of
 from simalloc.scenario.case import Case, check_fit
@@ -153,6 +153,12 @@ class Scenario(Strict):
         if allocator.name is None:
             raise Problem((*path, "allocator"), f"name one; known are {', '.join(VERSIONS)}")
         version = VERSIONS[allocator.name]
+        if allocator.mistake:
+            try:
+                version = with_mistake(version, allocator.mistake)
+            except ValueError as error:
+                whose = path if spec.allocator.mistake else ()
+                raise Problem((*whose, "allocator", "mistake"), str(error)) from None
         machine = _over(self.machine, spec.machine, (*path, "machine"))
         marks = self.memory.watermarks(len(machine.nodes()), version.min_free_at_most)
         facts = self._facts(version, machine, marks)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, model_validator
 
-from simalloc.allocators import VERSIONS
+from simalloc.allocators import MISTAKES, VERSIONS
 from simalloc.memory import SMALLEST_ZONE, Watermarks, pages_of
 from simalloc.memory.watermarks import min_free_kib, watermarks
 from simalloc.results import FIGURE_ABOUT
@@ -119,6 +119,19 @@ class AllocatorSpec(Strict):
         default=None,
         description="PCP_BATCH_SCALE_MAX: by how many doublings a refill or drain may exceed a batch; 5 from v6.7 on",
     )
+
+    mistake: str | None = Field(
+        default=None,
+        description="one made on purpose, for `check: true` to report: "
+        + "; ".join(f"{name}: {mistake.about}" for name, mistake in MISTAKES.items()),
+    )
+
+    @field_validator("mistake")
+    @classmethod
+    def _is_known(cls, mistake: str | None) -> str | None:
+        if mistake is not None and mistake not in MISTAKES:
+            raise ValueError(f"there is no mistake {mistake!r}; {suggestion(mistake, list(MISTAKES))}")
+        return mistake
 
     @field_validator("name")
     @classmethod
