@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from mypy_extensions import mypyc_attr
 
-from simalloc.allocators.buddy_path import BuddyPath
+from simalloc.allocators.buddy_path import BuddyPath, Runs
 from simalloc.allocators.drain_all import DrainAll
 from simalloc.allocators.generation import Generation
 from simalloc.allocators.reclaim import Reclaim
@@ -93,8 +93,11 @@ class Allocator(BuddyPath, ABC):
             saw(cpu, pfn, order)
         yield self.k.put_page
         level = self.recency[cpu.index].touch(pfn)
+        miss = self.k.struct_page_miss[level]
         if level:
-            yield self.k.struct_page_miss[level]
+            yield miss
+        if order:
+            yield self.tail_checks(cpu, 1, order, [(miss, 1)] if level else [])
         if self.lines.any:
             yield from self.lines.pages(cpu, (pfn,))
         zone = self.zone_of(pfn)
@@ -165,17 +168,20 @@ class Allocator(BuddyPath, ABC):
     def rmqueue_bulk(
         self, cpu: Cpu, zone: Zone, pcp: Pcp, mt: MigrateType, *, order: int = 0, cold: bool = False
     ) -> Program[None]:
-        """Refill an empty pcp list with as many blocks as `tuning` says, under one hold of zone->lock."""
+        """Refill an empty pcp list with as many blocks as `tuning` says, checked, under one hold of zone->lock."""
         lock = self.zone_lock[zone]
         cpu.site = "rmqueue_bulk"
         yield lock.acquire
         count = pcp.tuning.refill(pcp.count, order, self.views[zone][cpu.index].pressure)
-        pfns = yield from self._remove(cpu, zone, order, mt, count=count)
+        misses: Runs = []
+        blocks = yield from self._remove(cpu, zone, order, mt, count=count, misses=misses)
+        if order and blocks:
+            yield self.tail_checks(cpu, len(blocks), order, misses)
         for used in self.hooks.pcp_used:
             used(cpu, pcp)
-        pcp.refill(pfns, pcp.place(order, mt), cold=cold)
+        pcp.refill(blocks, pcp.place(order, mt), cold=cold)
         for saw in self.hooks.pages_parked:
-            saw(cpu, pcp, pfns, order)
+            saw(cpu, pcp, blocks, order)
         yield lock.release
 
     def free_pcppages_bulk(self, cpu: Cpu, zone: Zone, pcp: Pcp, count: int, first: int = 0) -> Program[None]:

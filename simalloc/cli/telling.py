@@ -27,6 +27,12 @@ def show_progress(text: str) -> None:
             sys.stderr.flush()
 
 
+def bar(share: float) -> str:
+    """Return a bar that is full at a share of 1, and the share in percent."""
+    full = round(20 * share)
+    return f"[{'#' * full}{'.' * (20 - full)}] {100 * share:3.0f} %"
+
+
 def refuse_files(options: dict[str, object]) -> None:
     """Raise ScenarioError if a command that saves nothing is told where to save."""
     from simalloc.scenario import ScenarioError  # noqa: PLC0415

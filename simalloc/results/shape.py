@@ -19,6 +19,7 @@ COLUMNS: dict[str, dict[str, type | tuple[type, ...]]] = {
     "latency": {"label": str, "kind": str},
     "prices": {"name": str, "value": NUMBER, "unit": str},
     "timeline": {"label": str, "kind": str},
+    "details": {"label": str, "kind": str},
 }
 """Columns that every row of a table has."""
 

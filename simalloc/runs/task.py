@@ -128,7 +128,8 @@ def _plain(result: CaseResult, replication: int) -> Row:
     if replication:
         return {"measured": measured}
     rows = {"ledger": result.ledger, "locks": result.locks, "latency": result.latency}
-    return {"measured": measured, **rows, **({"timeline": result.timeline} if result.timeline else {})}
+    rare = {"timeline": result.timeline, "details": result.details}
+    return {"measured": measured, **rows, **{name: found for name, found in rare.items() if found}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,5 +159,5 @@ class Record:
         if error is not None:
             return cls(head, None, str(error), seconds, str(kind), report if isinstance(report, dict) else None)
         measured = [Measured(*row) for row in head.pop("measured")]
-        rest = [head.pop(name, []) for name in ("ledger", "locks", "latency", "timeline")]
+        rest = [head.pop(name, []) for name in ("ledger", "locks", "latency", "timeline", "details")]
         return cls(head, CaseResult(head["label"], measured, *rest), None, seconds)
