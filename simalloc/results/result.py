@@ -28,16 +28,11 @@ FIXED = frozenset(
 )
 """What a row of figures can have beside parameters, which are those of the workload and those swept."""
 
-<<<<<<< HEAD
 IF_ANY = ("partial", "broken")
 """Fields that result.json has only where there is something in them."""
 
-TIMELINE = "timeline.json.gz"
-"""Where the rows of timelines are saved: apart from the rest, which people read."""
-=======
 APART = {"timeline": "timeline.json.gz", "details": "details.json.gz"}
 """Where rows are saved that are many: apart from the rest, which people read."""
->>>>>>> main
 
 
 @dataclass
@@ -87,12 +82,7 @@ class Result:
         parts = [
             f"{json.dumps(each.name)}: {_json_of(getattr(self, each.name))}"
             for each in fields(self)
-<<<<<<< HEAD
-            if each.name not in ("timeline", "partial", "broken")
-            or (each.name != "timeline" and getattr(self, each.name))
-=======
-            if each.name not in APART and (each.name != "partial" or self.partial)
->>>>>>> main
+            if each.name not in APART and (each.name not in IF_ANY or getattr(self, each.name))
         ]
         return "{\n " + ",\n ".join(parts) + "\n}\n"
 
