@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import count
 
@@ -21,14 +21,13 @@ from simalloc.measure import (
     ledger,
 )
 from simalloc.measure.timeline import LIMIT
-from simalloc.memory import MigrateType, NoPages, Zone, pages_of
-from simalloc.memory.buddy import TOP_PAGES
-from simalloc.memory.initial import fragment, warm
-from simalloc.memory.zone import FIRST_FRAME
+from simalloc.memory import NoPages, Zone
+from simalloc.recorded import RecordedError
 from simalloc.runs import meter
 from simalloc.runs.assembly import CaseResult
 from simalloc.runs.profile import profile
 from simalloc.runs.replication import seed_of
+from simalloc.runs.zones import make_zones
 from simalloc.scenario import Case, InterruptSpec, Scenario, ScenarioError
 from simalloc.workloads import WORKLOADS, Measured, Workload, WorkloadSpec
 from simalloc.workloads.arrivals import arrivals, stream
@@ -80,7 +79,7 @@ def build_model(scenario: Scenario, case: Case, instruments: Sequence[Instrument
         topology=costs.topology(case.machine.cpus),
     )
     steps = KernelSteps(machine, costs, lock_kind=case.machine.lock, seed=scenario.seed)
-    zones = list(_zones(scenario, case))
+    zones = list(make_zones(scenario, case))
     allocator = case.version.allocator(machine, zones, steps, case.machine.shared_lines.switches())
     if case.memory.drain_on_failure:
         allocator.expect_drains()
@@ -89,32 +88,6 @@ def build_model(scenario: Scenario, case: Case, instruments: Sequence[Instrument
     if case.memory.vmstat_ms is not None:
         _attach_vmstat(machine, allocator, machine.milliseconds(case.memory.vmstat_ms))
     return Model(machine, zones, steps, allocator)
-
-
-def _zones(scenario: Scenario, case: Case) -> Iterator[Zone]:
-    """Make the zones of every node in use, in their initial state."""
-    memory, start = case.memory, FIRST_FRAME
-    pages = pages_of(memory.zone)
-    for node in case.nodes():
-        for number in range(memory.zones_per_node):
-            zone = Zone(
-                f"Normal {node}.{number}",
-                pages,
-                case.machine.cpus,
-                case.sizes,
-                start,
-                node=node,
-                pcp_orders=case.version.pcp_orders,
-                tuning=case.version.tuning,
-                marks=case.watermarks,
-            )
-            if memory.initial == "warmed":
-                warm(zone, MigrateType.UNMOVABLE)
-            elif memory.initial == "fragmented":
-                span = min(pages_of(memory.span), pages)
-                fragment(zone, span, memory.free_share, MigrateType.UNMOVABLE, stream(scenario.seed, 0))
-            yield zone
-            start += -(-pages // TOP_PAGES) * TOP_PAGES
 
 
 def attach(machine: Machine, source: InterruptSpec, index: int, seed: int) -> None:
@@ -160,7 +133,10 @@ def record(model: Model, start: int, stop: int, limit: int = LIMIT) -> Timeline:
 def run_workload(scenario: Scenario, model: Model, spec: WorkloadSpec, sections: Sections | None = None) -> Workload:
     """Run the workload on every CPU to its end; return it with its figures. Raises ScenarioError without memory."""
     machine = model.machine
-    workload = WORKLOADS[spec.kind].workload(spec, model.allocator, model.steps)
+    try:
+        workload = WORKLOADS[spec.kind].workload(spec, model.allocator, model.steps)
+    except RecordedError as error:
+        raise ScenarioError(f"workload.trace: {error}") from None
     workload.sections = sections
     for instrument in workload.prepare(machine, scenario.seed):
         machine.hooks.register(instrument)
@@ -224,6 +200,7 @@ def _run_case(scenario: Scenario, index: int, window: Window | None, lockdep: Lo
         [entry.row() for entry in lock_stat.classes.values()],
         list(latency.rows()),
         timeline.rows() if timeline else [],
+        workload.details(),
     )
 
 

@@ -194,7 +194,7 @@ class Scenario(Strict):
                 "machine.topology makes a larger one",
             )
         workload = _over(self.workload, spec.workload, (*path, "workload"))
-        case = Case(spec.label, version, sizes, marks, machine, self.memory, workload, parameters)
+        case = Case(spec.label, version, sizes, marks, machine, self.memory, workload, parameters, allocator)
         check_fit(path, case)
         return case
 
@@ -205,6 +205,9 @@ class Scenario(Strict):
             raise Problem(
                 ("memory", "percpu_pagelist_high_fraction"), f"{version.name} has no such sysctl; it came with v5.14"
             )
+        if self.memory.zones:
+            largest = max(self.memory.zones, key=lambda zone: zone.pages)
+            return largest.facts(machine.cpus_per_node(), fraction)
         return ZoneFacts(pages_of(self.memory.zone), machine.cpus_per_node(), marks, fraction)
 
     def definition(self) -> dict[str, Any]:
