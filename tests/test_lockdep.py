@@ -417,7 +417,7 @@ def outcome(
     return "ended"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 1_000_000))
 def test_two_locks_and_a_handler_are_reported_exactly_if_some_order_deadlocks(seed: int) -> None:
     random = Random(seed)
@@ -429,7 +429,7 @@ def test_two_locks_and_a_handler_are_reported_exactly_if_some_order_deadlocks(se
         assert expected == "reported"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.integers(0, 1_000_000))
 def test_three_locks_on_three_cpus_are_reported_exactly_if_some_order_deadlocks(seed: int) -> None:
     random = Random(seed)
