@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from simalloc.machine import Cpu, Program
+from simalloc.runs import run
 from simalloc.runs.simulation import build_model
 from simalloc.scenario import build
 
@@ -56,3 +57,17 @@ def test_instructions_a_page_within_three_percent(row: dict[str, str]) -> None:
     found = per_page(row["kernel"], row["variant"], int(row["batch"]))
     errors = [ours / float(row[what]) - 1 for ours, what in zip(found, ("alloc", "free"), strict=True)]
     assert max(map(abs, errors)) < 0.03, (found, errors)
+
+
+def test_what_counts_instructions_says_so() -> None:
+    scenario = build(
+        {
+            "name": "instructions",
+            "machine": {"preset": "linux-6.1-instructions"},
+            "allocator": "6.1-stable",
+            "workload": {"kind": "pagealloc", "batches": [16384], "samples": 3},
+        }
+    )
+    result = run(scenario)
+    units = {row["unit"] for rows in (result.rows, result.locks, result.latency, result.prices) for row in rows}
+    assert units <= {"instructions", "pages", "cache lines", "share"}
