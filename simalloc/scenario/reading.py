@@ -111,8 +111,8 @@ class _Plainer:
         if node is None or isinstance(node, bool):
             return node
         for kind in (int, float, str):
-            if isinstance(node, kind):
-                return kind(node)
+            if isinstance(node, kind):  # ruamel's own know how they were written; who names a file keeps its folder
+                return kind(node) if type(node).__module__.startswith("ruamel") else node
         raise Problem(path, f"{shortened(str(node))} is no number, text, list or mapping; put text in quotes")
 
     @staticmethod

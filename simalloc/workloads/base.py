@@ -104,6 +104,10 @@ class Workload(ABC):
     def program(self, cpu: Cpu) -> Program[None]:
         """Return what runs on `cpu`."""
 
+    def details(self) -> list[dict[str, Any]]:
+        """Return what is no figure of a table, as flat rows that are saved beside the result."""
+        return []
+
     @abstractmethod
     def measured(self) -> list[Measured]:
         """Return the figures, in the order a table shows them, when the run has ended."""
