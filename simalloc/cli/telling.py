@@ -60,6 +60,7 @@ def explain_windows(scenario: Scenario, time: str) -> None:
 def print_result(about: str, result: Result) -> None:
     """Print a run's table, latencies, and errors against published figures."""
     from simalloc.results import comparison_table, error_lines, latency_table, metric_table, sweep_table  # noqa: PLC0415
+    from simalloc.results.profile_table import profile_points, profile_table  # noqa: PLC0415
 
     clock = result.clock
     typer.echo(f"{result.scenario}: {about}" if about else result.scenario)
@@ -70,6 +71,9 @@ def print_result(about: str, result: Result) -> None:
     points = result.planned // max(len(result.cases), 1)
     if result.swept and points > MOST_POINTS:
         typer.echo(f"{points} points, more than a table shows; rows.csv has them all")
+    elif profile_points(result):
+        typer.echo(profile_table(result))
+        return
     elif result.swept:
         typer.echo(sweep_table(result))
     else:
