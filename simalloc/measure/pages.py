@@ -61,8 +61,9 @@ class PageChecker(Instrument):
     def pages_allocated(self, cpu: Cpu, pfns: Sequence[int]) -> None:
         """Note who has them now."""
         held, hand = self.held, self._hand(cpu)
-        if held.keys().isdisjoint(pfns):
-            held.update(dict.fromkeys(pfns, cpu.index))
+        new = dict.fromkeys(pfns, cpu.index)
+        if len(new) == len(pfns) and held.keys().isdisjoint(new):
+            held.update(new)
             if hand:
                 hand.difference_update(pfns)
         else:
@@ -70,8 +71,8 @@ class PageChecker(Instrument):
 
     def pages_freed(self, cpu: Cpu, pfns: Sequence[int]) -> None:
         """Note that a call has them in hand."""
-        held = self.held
-        if held.keys() >= set(pfns):
+        held, gone = self.held, set(pfns)
+        if len(gone) == len(pfns) and held.keys() >= gone:
             for pfn in pfns:
                 held.pop(pfn, None)
             self._hand(cpu).update(pfns)
