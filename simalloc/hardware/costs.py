@@ -20,7 +20,7 @@ class Parameter:
     """One physical constant of a machine: `cycles` (of the preset's unit), what it is and how it was obtained."""
 
     name: str
-    cycles: float
+    cycles: int | float  # as the preset has it: compiled code would make 12 of a plain `float` 12.0, and print that
     kind: Kind
     about: str
     source: str
@@ -32,12 +32,12 @@ class CostModel:
 
     name: str
     about: str
-    clock_ghz: float
+    clock_ghz: int | float
     unit: str
     parameters: Mapping[str, Parameter]
     shape: Shape | None = None
 
-    def __getitem__(self, name: str) -> float:
+    def __getitem__(self, name: str) -> int | float:
         return self.parameters[name].cycles
 
     def __iter__(self) -> Iterator[Parameter]:
