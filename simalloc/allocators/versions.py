@@ -23,7 +23,7 @@ from simalloc.allocators.generation import (
 )
 from simalloc.allocators.linux import Linux
 from simalloc.memory import Tuning, sizes_v4_10, sizes_v4_19, sizes_v5_14, sizes_v6_7
-from simalloc.memory.tuning import DEFAULT_SCALE_MAX, AutoTuned, BlocksDrainAll, DoublingDrains
+from simalloc.memory.tuning import DEFAULT_SCALE_MAX, AutoTuned, BlocksDrainAll, DoublingDrains, LaterBursts
 
 
 def _rows() -> Iterator[Generation]:
@@ -193,6 +193,21 @@ def _rows() -> Iterator[Generation]:
         name="v6.12",
         about="v6.10 as the long-term release has it",
         models="Linux 6.12.117, as Debian has it",
+    )
+    v6_16 = replace(
+        v6_10,
+        name="v6.16",
+        about="a burst of blocks takes the lists along only after half of high_min has been freed in a row",
+        models="Linux v6.16 (Message-Id 20250407105219.55351-1)",
+        tuning=LaterBursts,
+    )
+    yield v6_16
+    yield replace(
+        v6_16,
+        name="v6.19",
+        about="a drain that is due lets others in after every batch; if one has taken the lock the rest is forgotten",
+        models="Linux v6.19 (Message-Id 20251013190812.787205-4)",
+        drain_chunk="batch",
     )
 
 

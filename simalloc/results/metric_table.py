@@ -34,6 +34,12 @@ TITLES = {
     "softirq_share": "whole run: in softirqs, with their waiting",
     "hardirq_share": "whole run: in hardirqs",
     "ring_wait": "whole run: mean wait of a packet in its ring",
+    "drains": "all CPUs' lists drained because an allocation failed",
+    "direct_reclaims": "allocations that reclaimed pages themselves",
+    "failed": "allocations that failed for all that",
+    "isolated_disturbed": "isolated CPUs interrupted or preempted",
+    "isolated_lost": "of isolated CPUs' time lost by that",
+    "isolated_longest": "the longest of it",
     "one_cpu_total": "alloc + free of a page in a task, one CPU, no interrupts",
 }
 """What each metric is, in words; those not here are not shown."""

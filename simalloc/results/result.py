@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
 import json
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from importlib import import_module
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from simalloc.results.files import write_whole
+from simalloc.results.shape import NotAResult, checked_rows, checked_shape
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,8 +28,8 @@ FIXED = frozenset(
 )
 """What a row of figures can have beside parameters, which are those of the workload and those swept."""
 
-TIMELINE = "timeline.json.gz"
-"""Where the rows of timelines are saved: apart from the rest, which people read."""
+APART = {"timeline": "timeline.json.gz", "details": "details.json.gz"}
+"""Where rows are saved that are many: apart from the rest, which people read."""
 
 
 @dataclass
@@ -39,8 +42,10 @@ class Result:
     of swept parameters; `planned`: how many cases the scenario has. Times are in `clock`'s unit. `definition`: the
     scenario as data, from which `simalloc.build` makes it again; `prices`: every cost parameter that was paid, with
     `value`, kind, about and source, and under `labels` whose it is where not everybody paid it. `timeline`: what was
-    recorded (`simalloc.measure.records`), in a file of its own. `simalloc` is the version that simulated it, and
-    `build` says whether its core was "compiled" or "pure Python": both give the same, so results compare without it.
+    recorded (`simalloc.measure.records`), in a file of its own; so are `details`: what a workload tells beside figures.
+    `simalloc` is the version that simulated it, and `build` says whether its core was "compiled" or "pure Python": both
+    give the same, so results compare without it. `partial`: empty for a whole run, else how much of it was done when
+    it was stopped.
     """
 
     scenario: str
@@ -60,6 +65,8 @@ class Result:
     definition: Row = field(default_factory=dict)
     prices: list[Row] = field(default_factory=list)
     timeline: list[Row] = field(default_factory=list)
+    details: list[Row] = field(default_factory=list)
+    partial: str = ""
 
     def __repr__(self) -> str:
         """Tell which run it is and how much there is: a run's rows would fill a screen."""
@@ -67,18 +74,22 @@ class Result:
         return f"<Result of {self.scenario}, seed {self.seed}: {', '.join(f'{n} {name}' for name, n in counts)}>"
 
     def to_json(self) -> str:
-        """Return the run as JSON, a row a line: the same bytes for the same scenario and seed. Without timelines."""
+        """Return the run as JSON, a row a line, but for what is kept apart. Same scenario, same seed, same bytes."""
         parts = [
             f"{json.dumps(each.name)}: {_json_of(getattr(self, each.name))}"
             for each in fields(self)
-            if each.name != "timeline"
+            if each.name not in APART and (each.name != "partial" or self.partial)
         ]
         return "{\n " + ",\n ".join(parts) + "\n}\n"
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what `to_json` wrote."""
-        return cls(**json.loads(text))
+        """Read what `to_json` wrote. Raises NotAResult for anything else."""
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError):
+            raise NotAResult("result.json is not whole") from None
+        return cls(**checked_shape(data))
 
     def to_csv(self) -> str:
         """Return the rows as CSV, with every column that any row has."""
@@ -110,12 +121,14 @@ class Result:
         files = {folder / "result.json": self.to_json(), folder / "rows.csv": self.to_csv()}
         for file, text in files.items():
             write_whole(file, text)
-        rows = folder / TIMELINE
-        if not self.timeline:
-            rows.unlink(missing_ok=True)
-            return list(files)
-        rows.write_bytes(gzip.compress(_json_of(self.timeline).encode(), mtime=0))
-        return [*files, rows]
+        saved = list(files)
+        for name, place in APART.items():
+            rows: list[Row] = getattr(self, name)
+            (folder / place).unlink(missing_ok=True)
+            if rows:
+                write_whole(folder / place, gzip.compress(_json_of(rows).encode(), mtime=0))
+                saved.append(folder / place)
+        return saved
 
 
 class Plots:
@@ -157,8 +170,20 @@ def parameters(row: Row) -> Row:
 
 
 def load_result(folder: Path) -> Result:
-    """Read the run saved in `folder`. Raises FileNotFoundError if there is none."""
-    result = Result.from_json((folder / "result.json").read_text(encoding="utf-8"))
-    if (folder / TIMELINE).exists():
-        result.timeline = json.loads(gzip.decompress((folder / TIMELINE).read_bytes()))
+    """Read the run saved in `folder`. Raises FileNotFoundError if there is none, OSError, and NotAResult."""
+    result = Result.from_json(_text(folder / "result.json").decode("utf-8", "replace"))
+    for name, place in APART.items():
+        if (folder / place).exists():
+            try:
+                rows = json.loads(gzip.decompress(_text(folder / place)))
+            except (ValueError, EOFError, OSError, RecursionError, zlib.error):
+                raise NotAResult(f"{place} is not whole") from None
+            setattr(result, name, checked_rows(name, rows))
     return result
+
+
+def _text(file: Path) -> bytes:
+    """Read a file that is one. Raises OSError."""
+    if file.exists() and not file.is_file():
+        raise OSError(errno.EINVAL, "not a file", str(file))
+    return file.read_bytes()

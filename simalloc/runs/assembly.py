@@ -26,6 +26,7 @@ class CaseResult:
     locks: list[Row]
     latency: list[Row]
     timeline: list[Row] = field(default_factory=list)
+    details: list[Row] = field(default_factory=list)
 
 
 class Assembly:
@@ -127,6 +128,7 @@ def _add(
     result.locks += [{**head, "allocator": allocator, "unit": "cycles", **row} for row in found.locks]
     result.latency += [{**head, "allocator": allocator, **row} for row in found.latency]
     result.timeline += [head | row for row in found.timeline]
+    result.details += [head | row for row in found.details]
 
 
 def _with_change(case: Case, runs: Sequence[CaseResult], origin: Sequence[CaseResult]) -> list[CaseResult]:

@@ -41,6 +41,14 @@ class WorkloadSpec(Strict, ABC):
         """Return how long it runs; None if until its programs end."""
         return None
 
+    def calls(self) -> int:
+        """Return how many blocks a CPU allocates and frees in a run; 0 if it runs for a time instead."""
+        return 0
+
+    def effort(self, ghz: float) -> float:  # noqa: ARG002
+        """Return about how many operations a CPU does one by one: to say beforehand how long a run will take."""
+        return float(self.calls())
+
     def cpus_needed(self) -> int:
         """Return how many CPUs it must have."""
         return 1
@@ -95,6 +103,10 @@ class Workload(ABC):
     @abstractmethod
     def program(self, cpu: Cpu) -> Program[None]:
         """Return what runs on `cpu`."""
+
+    def details(self) -> list[dict[str, Any]]:
+        """Return what is no figure of a table, as flat rows that are saved beside the result."""
+        return []
 
     @abstractmethod
     def measured(self) -> list[Measured]:

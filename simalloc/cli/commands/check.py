@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from simalloc.cli.app import EXIT_WRONG_INPUT, app
+from simalloc.cli import exits
+from simalloc.cli.app import app
 
 
 @app.command()
@@ -24,4 +25,4 @@ def check(files: Annotated[list[str], typer.Argument(metavar="FILE...", help="sc
         else:
             typer.echo(f"{file}: ok, {scenario.name} with {len(scenario.cases)} case(s)")
     if wrong:
-        raise typer.Exit(EXIT_WRONG_INPUT)
+        raise typer.Exit(exits.WRONG_INPUT)

@@ -35,7 +35,7 @@ def _listing(kind: Kind) -> dict[str, str]:
     from simalloc.hardware import preset, presets  # noqa: PLC0415
     from simalloc.machine import LOCK_KINDS  # noqa: PLC0415
     from simalloc.results import FIGURE_ABOUT  # noqa: PLC0415
-    from simalloc.scenario import load, shipped  # noqa: PLC0415
+    from simalloc.scenario import load, mistakes, shipped  # noqa: PLC0415
     from simalloc.workloads import WORKLOADS  # noqa: PLC0415
 
     match kind:
@@ -48,6 +48,6 @@ def _listing(kind: Kind) -> dict[str, str]:
         case Kind.LOCKS:
             return {name: kind.about for name, kind in LOCK_KINDS.items()}
         case Kind.SCENARIOS:
-            return {name: load(str(file)).about for name, file in shipped().items()}
+            return {name: load(str(file)).about for name, file in (shipped() | mistakes()).items()}
         case Kind.FIGURES:
             return FIGURE_ABOUT

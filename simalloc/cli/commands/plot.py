@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from simalloc.cli.app import RunFolder, app
-from simalloc.cli.saving import saved_run
+from simalloc.cli.saving import draw_figures, saved_run
 
 
 class FigureFormat(StrEnum):
@@ -29,14 +29,6 @@ def plot(
     format_: Annotated[FigureFormat, typer.Option("--format", help="what to write")] = FigureFormat.BOTH,
 ) -> None:
     """Draw figures of a saved run again."""
-    from simalloc.plots import NoSuchFigure, checked, draw, wanted  # noqa: PLC0415
-    from simalloc.scenario import ScenarioError  # noqa: PLC0415
-
-    result = saved_run(folder)
-    try:
-        names = wanted(result) if kind is None else checked(result, kind)
-    except NoSuchFigure as error:
-        raise ScenarioError(f"{'--kind' if kind else 'plots'}: {error}") from None
     formats = ("png", "svg") if format_ is FigureFormat.BOTH else (format_.value,)
-    for file in draw(result, folder, names, formats):
+    for file in draw_figures(saved_run(folder), folder, kind, formats):
         typer.echo(f"saved {file}")
