@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from itertools import compress, repeat
+from operator import ne, sub
 from typing import Final
 
 CHUNK_BITS: Final = 9
@@ -42,3 +44,9 @@ def is_run(pfns: Sequence[int]) -> bool:
         and (first & CHUNK_MASK) + count <= CHUNK
         and (count == 1 or list(pfns) == list(range(first, first + count)))
     )
+
+
+def run_ends(pfns: Sequence[int]) -> list[int]:
+    """Return where each run of neighbours in ascending order ends: the place after its last frame."""
+    count = len(pfns)
+    return [*compress(range(1, count), map(ne, map(sub, pfns[1:], pfns), repeat(1))), count]

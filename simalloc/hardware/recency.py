@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from operator import sub
 from typing import Final
 
-from simalloc.hardware.per_frame import CHUNK_BITS, CHUNK_MASK, PerFrame, is_run
+from simalloc.hardware.per_frame import CHUNK, CHUNK_MASK, PerFrame, is_run, run_ends
 
 LEVELS: Final = 16
 
@@ -57,7 +57,7 @@ class Recency:
             return []
         begin = self.uses
         end = self.uses = begin + count
-        before = self._replace_run(pfns, begin, end) if is_run(pfns) else self._replace(pfns, begin)
+        before = self._replace_run(pfns[0], begin, count) if is_run(pfns) else self._replace(pfns, begin)
         # No distance is less than the first of these two, none more than the second.
         warmest = bisect_right(self._from, begin + 1 - max(before)) - 1
         coldest = bisect_right(self._from, end - min(before)) - 1
@@ -65,24 +65,27 @@ class Recency:
             return [(warmest, count)]
         return self._by_level(list(map(sub, range(begin + 1, end + 1), before)))
 
-    def _replace_run(self, pfns: Sequence[int], begin: int, end: int) -> Sequence[int]:
-        """Number the uses of neighbours from `begin + 1` to `end`; return the last use of each before."""
-        chunk, place = self._last.chunk(pfns[0]), pfns[0] & CHUNK_MASK
-        before = chunk[place : place + end - begin]
-        chunk[place : place + end - begin] = array("q", range(begin + 1, end + 1))
+    def _replace_run(self, first: int, begin: int, count: int) -> array[int]:
+        """Number the uses of neighbours, all in one chunk, from `begin + 1` on; return the last use of each before."""
+        chunk, place = self._last.chunk(first), first & CHUNK_MASK
+        before = chunk[place : place + count]
+        chunk[place : place + count] = array("q", range(begin + 1, begin + count + 1))
         return before
 
-    def _replace(self, pfns: Sequence[int], begin: int) -> Sequence[int]:
-        """Number the uses of any frames from `begin + 1` on; return the last use of each before."""
-        before, use, within = [], begin, -1
-        chunk = self._last.chunk(pfns[0])
-        for pfn in pfns:
-            if pfn >> CHUNK_BITS != within:
-                chunk, within = self._last.chunk(pfn), pfn >> CHUNK_BITS
-            place = pfn & CHUNK_MASK
-            use += 1
-            before.append(chunk[place])
-            chunk[place] = use
+    def _replace(self, pfns: Sequence[int], begin: int) -> array[int]:
+        """Number the uses of any frames from `begin + 1` on, run by run; return the last use of each before."""
+        before, done = array("q"), 0
+        for end in run_ends(pfns):
+            while done < end:
+                pfn = pfns[done]
+                count = min(end - done, CHUNK - (pfn & CHUNK_MASK))
+                if count == 1:
+                    chunk, place = self._last.chunk(pfn), pfn & CHUNK_MASK
+                    before.append(chunk[place])
+                    chunk[place] = begin + done + 1
+                else:
+                    before += self._replace_run(pfn, begin + done, count)
+                done += count
         return before
 
     def _by_level(self, distances: list[int]) -> list[tuple[int, int]]:
