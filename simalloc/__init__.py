@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from simalloc.experiments import sweep
     from simalloc.results import Result, load_result
-    from simalloc.runs import Window, run
+    from simalloc.runs import Window, lockdep, run
     from simalloc.scenario import Scenario, ScenarioError, build
     from simalloc.scenario.load import load
 
@@ -27,11 +27,12 @@ _HOME = {
     "build": "simalloc.scenario",
     "load": "simalloc.scenario",
     "load_result": "simalloc.results",
+    "lockdep": "simalloc.runs",
     "run": "simalloc.runs",
     "sweep": "simalloc.experiments",
 }
 
-__all__ = ["Result", "Scenario", "ScenarioError", "Window", "build", "load", "load_result", "run", "sweep"]
+__all__ = ["Result", "Scenario", "ScenarioError", "Window", "build", "load", "load_result", "lockdep", "run", "sweep"]
 
 
 def __getattr__(name: str) -> Any:

@@ -28,6 +28,9 @@ FIXED = frozenset(
 )
 """What a row of figures can have beside parameters, which are those of the workload and those swept."""
 
+IF_ANY = ("partial", "broken")
+"""Fields that result.json has only where there is something in them."""
+
 APART = {"timeline": "timeline.json.gz", "details": "details.json.gz"}
 """Where rows are saved that are many: apart from the rest, which people read."""
 
@@ -67,6 +70,7 @@ class Result:
     timeline: list[Row] = field(default_factory=list)
     details: list[Row] = field(default_factory=list)
     partial: str = ""
+    broken: list[Row] = field(default_factory=list)
 
     def __repr__(self) -> str:
         """Tell which run it is and how much there is: a run's rows would fill a screen."""
@@ -78,7 +82,7 @@ class Result:
         parts = [
             f"{json.dumps(each.name)}: {_json_of(getattr(self, each.name))}"
             for each in fields(self)
-            if each.name not in APART and (each.name != "partial" or self.partial)
+            if each.name not in APART and (each.name not in IF_ANY or getattr(self, each.name))
         ]
         return "{\n " + ",\n ".join(parts) + "\n}\n"
 

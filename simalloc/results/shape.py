@@ -34,6 +34,7 @@ FIELDS: dict[str, type] = {
     "planned": int,
     "definition": dict,
     "partial": str,
+    "broken": list,
     "build": str,
 }
 TABLES = ("cases", "rows", "ledger", "locks", "latency", "prices")

@@ -40,13 +40,13 @@ class Assembly:
         self.published = _published(scenario, folder)
         self.result = _empty_result(scenario, self.published)
         self._baselines: dict[int, list[CaseResult]] = {}
-        self._origins: dict[str, list[CaseResult]] = {}
+        self._origins: dict[tuple[str, str], list[CaseResult]] = {}
 
     def add(self, index: int, runs: Sequence[CaseResult]) -> None:
         """Add the replications of case number `index`."""
         case = self.scenario.cases[index]
         point = index // self.scenario.labels
-        runs = _with_change(case, runs, self._origins.setdefault(case.label, list(runs)))
+        runs = _with_change(case, runs, self._origins.setdefault((case.label, case.workload.kind), list(runs)))
         baseline = self._baselines.setdefault(point, runs)
         _add(self.result, case, runs, baseline, self.published)
 

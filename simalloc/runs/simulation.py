@@ -25,6 +25,7 @@ from simalloc.memory import NoPages, Zone
 from simalloc.recorded import RecordedError
 from simalloc.runs import meter
 from simalloc.runs.assembly import CaseResult
+from simalloc.runs.profile import profile
 from simalloc.runs.replication import seed_of
 from simalloc.runs.zones import make_zones
 from simalloc.scenario import Case, InterruptSpec, Scenario, ScenarioError
@@ -178,7 +179,7 @@ def _run_case(scenario: Scenario, index: int, window: Window | None, lockdep: Lo
     lock_stat, latency = LockStat(), Latency()
     checker = PageChecker() if lockdep else None
     watched: list[Instrument] = [lock_stat, checker, lockdep] if lockdep and checker else [lock_stat]
-    if scenario.latency:
+    if scenario.latency or scenario.profile:
         watched.append(latency)
     model = build_model(scenario, case, watched)
     timeline = record(model, *window.cycles(case)) if window else None
@@ -189,9 +190,12 @@ def _run_case(scenario: Scenario, index: int, window: Window | None, lockdep: Lo
     if checker:
         for zone, pages in zip(model.zones, usable, strict=True):
             checker.check_none_lost(zone, pages)
+    measured = workload.measured() + _beside(scenario, case)
+    if scenario.profile:
+        measured += profile(model.machine, model.zones, case.workload, measured, lock_stat, latency)
     return CaseResult(
         case.label,
-        workload.measured() + _beside(scenario, case),
+        measured,
         [asdict(row) for row in ledger(model.machine)],
         [entry.row() for entry in lock_stat.classes.values()],
         list(latency.rows()),

@@ -64,6 +64,11 @@ class Scenario(Strict):
     latency: bool = Field(
         default=True, description="measure how long interrupts and bottom halves are off, and interrupt latency"
     )
+    profile: bool = Field(
+        default=False,
+        description="beside the workload's figures give four that all workloads have: cycles per operation, longest "
+        "window with interrupts off, share of time waiting for zone->lock, pages parked on pcp lists",
+    )
     check: bool = Field(
         default=False, description="check all along that no page is lost or given out twice (slower); exit code 1 if so"
     )
