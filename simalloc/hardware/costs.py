@@ -12,6 +12,16 @@ from typing import Any, Literal
 
 from simalloc.hardware.topology import Distances, Shape, Topology
 
+INSTRUCTIONS = "instructions"
+"""The unit of presets that count instructions: a thousand millions of them are a second of their clock."""
+
+IN_INSTRUCTIONS = {
+    "cycles": INSTRUCTIONS,
+    "ns": INSTRUCTIONS,
+    "us": "thousand instructions",
+    "ms": "million instructions",
+}
+
 Kind = Literal["sourced", "derived", "estimated", "fitted"]
 
 
@@ -36,6 +46,10 @@ class CostModel:
     unit: str
     parameters: Mapping[str, Parameter]
     shape: Shape | None = None
+
+    def unit_of(self, unit: str) -> str:
+        """Return what figures in cycles or in parts of a second are in where the clock counts instructions."""
+        return IN_INSTRUCTIONS.get(unit, unit) if self.unit == INSTRUCTIONS else unit
 
     def __getitem__(self, name: str) -> int | float:
         return self.parameters[name].cycles

@@ -16,6 +16,7 @@ from simalloc.plots import (
     lock_times,
     pcp_counts,
     profile,
+    replay_counts,
     style,
     throughput,
     timeline,
@@ -48,6 +49,7 @@ FIGURES: dict[str, Kind] = {
     "irq_windows": Kind(irq_windows.applies, irq_windows.draw, irq_windows.series),
     "timeline": Kind(timeline.applies, timeline.timeline),
     "pcp_counts": Kind(pcp_counts.applies, pcp_counts.pcp_counts),
+    "replay_counts": Kind(replay_counts.applies, replay_counts.draw, replay_counts.series),
 }
 """Every kind by its name; the name is that of the file it is saved to. `results.FIGURE_ABOUT` says what each shows."""
 
