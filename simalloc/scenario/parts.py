@@ -81,6 +81,10 @@ class MemorySpec(Strict):
         "1000 in the kernel); CPUs begin at different times; without it no worker runs",
     )
     span: str = Field(default="256MiB", description="fragmented: the part of the zone that has free pages")
+    free_type: Literal["unmovable", "movable", "reclaimable"] = Field(
+        default="unmovable",
+        description="fragmented: migratetype of the free pages; a workload that asks for another finds its lists empty",
+    )
     free_share: Annotated[float, Field(gt=0, le=0.5)] = Field(
         default=0.5, description="fragmented: share of the span's pages that are free (at most one of two buddies)"
     )
