@@ -33,6 +33,7 @@ class BuddyPath:
         switches = lines or LineSwitches()
         self.machine = machine
         self.generation = generation
+        self.parameters = generation.parameters
         self.hooks = machine.hooks
         self.zones = list(zones)
         self.k = steps

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from simalloc.memory import PAGEBLOCK_ORDER, PcpSizes, Tuning
 
@@ -151,6 +151,8 @@ class Generation:
     """How drain_all_pages reaches other CPUs' lists; the caller takes their locks, which its entry must have."""
     pcp_orders: Sequence[int]
     """The orders of which CPUs keep blocks."""
+    parameters: Any = None
+    """Values of the keys that a person's scheme has of its own, an object of its `Parameters`; None: it has none."""
 
     @property
     def has_bulk(self) -> bool:

@@ -22,6 +22,7 @@ from simalloc.allocators.generation import (
 from simalloc.allocators.linux import Linux
 from simalloc.memory import Tuning, sizes_v4_10, sizes_v5_14
 from simalloc.memory.tuning import BlocksDrainAll
+from simalloc.registry import Table
 
 
 def _rows() -> Iterator[Generation]:
@@ -106,4 +107,4 @@ def _rows() -> Iterator[Generation]:
     )
 
 
-VERSIONS: dict[str, Generation] = {row.name: row for row in _rows()}
+VERSIONS: Table[Generation] = Table("allocator", {row.name: row for row in _rows()})

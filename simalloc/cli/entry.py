@@ -35,14 +35,15 @@ def _told_errors() -> Iterator[None]:
 
 def _exit_code(error: Exception) -> int | None:
     from simalloc.machine import RuleBroken, Stuck  # noqa: PLC0415
+    from simalloc.registry import PluginError, PluginFailed  # noqa: PLC0415
     from simalloc.runs import Stopped  # noqa: PLC0415
     from simalloc.scenario import ScenarioError  # noqa: PLC0415
 
     if isinstance(error, Stopped):
         return EXIT_STOPPED
-    if isinstance(error, ScenarioError):
+    if isinstance(error, ScenarioError | PluginError):
         return EXIT_WRONG_INPUT
-    failures: list[type[Exception]] = [RuleBroken, Stuck]
+    failures: list[type[Exception]] = [RuleBroken, Stuck, PluginFailed]
     if "simalloc.experiments" in sys.modules:
         from simalloc.experiments import SweepFailed  # noqa: PLC0415
 

@@ -13,6 +13,8 @@ from __future__ import annotations
 from abc import ABC
 from typing import TYPE_CHECKING, ClassVar
 
+from simalloc.registry import Table
+
 if TYPE_CHECKING:
     from simalloc.machine.cpu import Cpu
     from simalloc.machine.lock import SpinLock, Waiter
@@ -204,7 +206,8 @@ class Cna(Mcs):
         return lock.waiters.popleft()
 
 
-LOCK_KINDS: dict[str, LockKind] = {
-    kind.name: kind for kind in (QSpinLock(), Mcs(), Cna(), Ticket(), TestAndTestAndSet(), TestAndSet(), Fifo())
-}
+LOCK_KINDS: Table[LockKind] = Table(
+    "lock",
+    {kind.name: kind for kind in (QSpinLock(), Mcs(), Cna(), Ticket(), TestAndTestAndSet(), TestAndSet(), Fifo())},
+)
 """The kinds there are; the first is the default."""

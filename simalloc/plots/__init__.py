@@ -20,6 +20,7 @@ from simalloc.plots import (
     timeline,
 )
 from simalloc.plots.series import Series
+from simalloc.registry import Table
 from simalloc.results import Result
 
 
@@ -35,7 +36,7 @@ class Kind:
     series: Callable[[Result], Series] | None = None
 
 
-FIGURES: dict[str, Kind] = {
+_KINDS: dict[str, Kind] = {
     "allocators": Kind(allocators.applies, allocators.draw, allocators.series),
     "cost_by_batch": Kind(cost_by_batch.applies, cost_by_batch.draw, cost_by_batch.series),
     "contention": Kind(contention.applies, contention.draw, contention.series),
@@ -47,6 +48,8 @@ FIGURES: dict[str, Kind] = {
     "timeline": Kind(timeline.applies, timeline.timeline),
     "pcp_counts": Kind(pcp_counts.applies, pcp_counts.pcp_counts),
 }
+
+FIGURES: Table[Kind] = Table("drawing", _KINDS)
 """Every kind by its name; the name is that of the file it is saved to. `results.FIGURE_ABOUT` says what each shows."""
 
 

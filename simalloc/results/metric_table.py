@@ -2,40 +2,44 @@
 
 from __future__ import annotations
 
+from simalloc.registry import Table
 from simalloc.results.errors import relative_error
 from simalloc.results.result import Result, Row
 
-TITLES = {
-    "alloc": "time of an allocation",
-    "free": "time of a free",
-    "repeat": "time of an allocation and a free of the same page",
-    "rand_alloc": "time of an allocation (rand)",
-    "rand_free": "time of a free in random order",
-    "score": "page faults of all processes",
-    "score_change": "the same against the first point",
-    "zone_lock_share": "of all CPU cycles spent waiting for zone->lock",
-    "lru_lock_share": "of all CPU cycles spent waiting for lru_lock",
-    "contention": "of all CPU cycles spent waiting for either",
-    "throughput": "throughput",
-    "dropped": "dropped, no room to wait",
-    "closed_form": "the same in theory",
-    "time_per_op": "time of an operation",
-    "own_share": "of all CPU cycles: own work",
-    "wait_share": "of all CPU cycles: waiting for locks, hand-overs included",
-    "hold_share": "of all CPU cycles: in locked sections",
-    "transfer_share": "of all CPU cycles: fetching lines in them",
-    "unmap_time": "of a page's time spent unmapping it (workload.unmapping says how many begin so)",
-    "fairness": "fairness (Jain)",
-    "warmup": "cut as warm-up (MSER-5)",
-    "spin_share": "of all CPU cycles spent waiting for zone->lock",
-    "lock_held_share": "of the time zone->lock was held",
-    "idle_share": "whole run: idle",
-    "task_share": "whole run: in tasks",
-    "softirq_share": "whole run: in softirqs, with their waiting",
-    "hardirq_share": "whole run: in hardirqs",
-    "ring_wait": "whole run: mean wait of a packet in its ring",
-    "one_cpu_total": "alloc + free of a page in a task, one CPU, no interrupts",
-}
+TITLES: Table[str] = Table(
+    "metric",
+    {
+        "alloc": "time of an allocation",
+        "free": "time of a free",
+        "repeat": "time of an allocation and a free of the same page",
+        "rand_alloc": "time of an allocation (rand)",
+        "rand_free": "time of a free in random order",
+        "score": "page faults of all processes",
+        "score_change": "the same against the first point",
+        "zone_lock_share": "of all CPU cycles spent waiting for zone->lock",
+        "lru_lock_share": "of all CPU cycles spent waiting for lru_lock",
+        "contention": "of all CPU cycles spent waiting for either",
+        "throughput": "throughput",
+        "dropped": "dropped, no room to wait",
+        "closed_form": "the same in theory",
+        "time_per_op": "time of an operation",
+        "own_share": "of all CPU cycles: own work",
+        "wait_share": "of all CPU cycles: waiting for locks, hand-overs included",
+        "hold_share": "of all CPU cycles: in locked sections",
+        "transfer_share": "of all CPU cycles: fetching lines in them",
+        "unmap_time": "of a page's time spent unmapping it (workload.unmapping says how many begin so)",
+        "fairness": "fairness (Jain)",
+        "warmup": "cut as warm-up (MSER-5)",
+        "spin_share": "of all CPU cycles spent waiting for zone->lock",
+        "lock_held_share": "of the time zone->lock was held",
+        "idle_share": "whole run: idle",
+        "task_share": "whole run: in tasks",
+        "softirq_share": "whole run: in softirqs, with their waiting",
+        "hardirq_share": "whole run: in hardirqs",
+        "ring_wait": "whole run: mean wait of a packet in its ring",
+        "one_cpu_total": "alloc + free of a page in a task, one CPU, no interrupts",
+    },
+)
 """What each metric is, in words; those not here are not shown."""
 
 CHANGES = ("throughput", "one_cpu_total", "alloc", "free", "repeat", "score", "time_per_op")

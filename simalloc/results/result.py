@@ -39,7 +39,9 @@ class Result:
     of swept parameters; `planned`: how many cases the scenario has. Times are in `clock`'s unit. `definition`: the
     scenario as data, from which `simalloc.build` makes it again; `prices`: every cost parameter that was paid, with
     `value`, kind, about and source, and under `labels` whose it is where not everybody paid it. `timeline`: what was
-    recorded (`simalloc.measure.records`), in a file of its own.
+    recorded (`simalloc.measure.records`), in a file of its own. `plugins`: whose code beside simalloc's had to do with
+    it, with the name and sha256 of each and the version of `simalloc.api`; where there was none, result.json says
+    nothing.
     """
 
     scenario: str
@@ -58,6 +60,7 @@ class Result:
     definition: Row = field(default_factory=dict)
     prices: list[Row] = field(default_factory=list)
     timeline: list[Row] = field(default_factory=list)
+    plugins: list[Row] = field(default_factory=list)
 
     def __repr__(self) -> str:
         """Tell which run it is and how much there is: a run's rows would fill a screen."""
@@ -69,7 +72,7 @@ class Result:
         parts = [
             f"{json.dumps(each.name)}: {_json_of(getattr(self, each.name))}"
             for each in fields(self)
-            if each.name != "timeline"
+            if each.name != "timeline" and (each.name != "plugins" or self.plugins)
         ]
         return "{\n " + ",\n ".join(parts) + "\n}\n"
 

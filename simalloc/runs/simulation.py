@@ -11,7 +11,7 @@ from pathlib import Path
 from simalloc.allocators import Allocator, KernelSteps
 from simalloc.hardware.times import cycles_of
 from simalloc.machine import Activity, Cpu, Instrument, Machine, Program
-from simalloc.measure import Latency, LockStat, PageChecker, Sections, Timeline, ledger
+from simalloc.measure import INSTRUMENTS, Latency, LockStat, PageChecker, Sections, Timeline, ledger
 from simalloc.measure.timeline import LIMIT
 from simalloc.memory import MigrateType, Zone, pages_of
 from simalloc.memory.buddy import TOP_PAGES
@@ -156,6 +156,8 @@ def run_case(scenario: Scenario, index: int, window: Window | None = None) -> Ca
     case = scenario.cases[index]
     lock_stat, latency, checker = LockStat(), Latency(), PageChecker()
     watched: list[Instrument] = [lock_stat, checker] if scenario.check else [lock_stat]
+    probes = [INSTRUMENTS[name]() for name in scenario.instruments]
+    watched += probes
     if scenario.latency:
         watched.append(latency)
     model = build_model(scenario, case, watched)
@@ -169,7 +171,7 @@ def run_case(scenario: Scenario, index: int, window: Window | None = None) -> Ca
             checker.check_none_lost(zone, pages, cut_short=case.workload.duration_ms() is not None)
     return CaseResult(
         case.label,
-        workload.measured() + _beside(scenario, case),
+        workload.measured() + _beside(scenario, case) + [each for probe in probes for each in probe.measured()],
         [asdict(row) for row in ledger(model.machine)],
         [entry.row() for entry in lock_stat.classes.values()],
         list(latency.rows()),

@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from simalloc.registry import load_installed
 from simalloc.results import PublishedError, read_published
 from simalloc.scenario.errors import Path, Problem, ScenarioError, dotted, problems_of
 from simalloc.scenario.library import find
@@ -22,6 +23,7 @@ def load(name: str, overrides: Sequence[str] = (), seed: int | None = None, *, g
 
     `grid` adds `key=a,b,c` to the keys it sweeps, or replaces their values. Raises ScenarioError, one line per problem.
     """
+    load_installed()
     file = find(name)
     source = _Source(str(file), _parse(file))
     for override in [overrides] if isinstance(overrides, str) else overrides:

@@ -4,36 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
-from simalloc.allocators import VERSIONS
+from simalloc.allocators import VERSIONS, Generation
 from simalloc.hardware import preset
+from simalloc.machine import LOCK_KINDS
+from simalloc.measure import INSTRUMENTS
 from simalloc.memory import PcpSizes, pages_of
 from simalloc.memory.watermarks import watermarks_v4_10
+from simalloc.registry import Plugin, Table, load_installed
 from simalloc.scenario.case import Case, check_fit
 from simalloc.scenario.errors import Path, Problem, ScenarioError, dotted, problems_of, suggestion
 from simalloc.scenario.machine import LinesSpec, MachineSpec, ShapeSpec
 from simalloc.scenario.parts import (
     AllocatorSpec,
-    AnyWorkload,
     CalibrationSpec,
     CaseSpec,
     FigureName,
+    InstrumentName,
     InterruptSpec,
     MemorySpec,
+    OneOfKinds,
     PredictionSpec,
     ReplicationsSpec,
     StageSpec,
 )
 from simalloc.scenario.sweep import NOT_A_PARAMETER, Point, Sweep, changed, columns, plain, points_of
-from simalloc.workloads import (
-    WORKLOADS,
-    Strict,
-)
+from simalloc.workloads import WORKLOADS, Strict, WorkloadSpec
 
 
 class Scenario(Strict):
@@ -46,7 +48,7 @@ class Scenario(Strict):
     machine: MachineSpec = MachineSpec()
     memory: MemorySpec = MemorySpec()
     allocator: AllocatorSpec = Field(default=AllocatorSpec(), description="allocator, or what all compared share")
-    workload: Annotated[AnyWorkload, Field(discriminator="kind")] = Field(
+    workload: Annotated[WorkloadSpec, OneOfKinds()] = Field(
         description="what runs on the CPUs; `simalloc list workloads`"
     )
     sweep: Sweep = Field(
@@ -66,6 +68,9 @@ class Scenario(Strict):
     )
     check: bool = Field(
         default=False, description="check all along that no page is lost or given out twice (slower); exit code 1 if so"
+    )
+    instruments: list[InstrumentName] = Field(
+        default=[], description="instruments of plugins, whose figures stand in the table; `simalloc list instruments`"
     )
     compare: list[CaseSpec] = Field(default=[], description="the columns to compare; the first is the baseline")
     published: str | None = Field(default=None, description="CSV of published figures to stand beside the simulated")
@@ -152,7 +157,7 @@ class Scenario(Strict):
         allocator = spec.allocator.over(self.allocator)
         if allocator.name is None:
             raise Problem((*path, "allocator"), f"name one; known are {', '.join(VERSIONS)}")
-        version = VERSIONS[allocator.name]
+        version = _with_parameters(VERSIONS[allocator.name], allocator, spec.allocator, path)
         machine = _over(self.machine, spec.machine, (*path, "machine"))
         pages = pages_of(self.memory.zone)
         computed = version.sizes(pages, machine.cpus_per_node(), watermarks_v4_10(pages).low)
@@ -179,32 +184,84 @@ class Scenario(Strict):
         check_fit(path, case)
         return case
 
+    def plugins(self) -> list[Plugin]:
+        """Return the plugins that have something to do with the runs of this scenario, each once."""
+        return list({plugin.key: plugin for case in self.cases for plugin in self._plugins_of(case)}.values())
+
+    def _plugins_of(self, case: Case) -> Iterator[Plugin]:
+        named: list[tuple[Table[Any], str]] = [
+            (VERSIONS, case.version.name),
+            (WORKLOADS, case.workload.kind),
+            (LOCK_KINDS, case.machine.lock),
+            *((INSTRUMENTS, name) for name in self.instruments),
+        ]
+        for table, name in named:
+            plugin = table.plugin(name)
+            if plugin is not None:
+                yield plugin
+
+    def _code_of(self, case: Case) -> list[str]:
+        """Return the hashes of the plugins' code that a case runs."""
+        return sorted({plugin.sha256 for plugin in self._plugins_of(case)})
+
+    def _left_out(self) -> set[str]:
+        """Return keys that came after results were first published, and say nothing where they are empty."""
+        return set() if self.instruments else {"instruments"}
+
     def definition(self) -> dict[str, Any]:
         """Return the scenario as data, what was left to its default left out: `build` makes the same one of it."""
         return self.model_dump(mode="json", exclude_unset=True)
 
     def digest(self) -> str:
         """Return a hash of the scenario and of every cost it pays; equal hashes mean equal simulated figures."""
-        content = json.dumps(self.model_dump(mode="json", exclude={"about", "calibration", "plots"}), sort_keys=True)
+        left_out = {"about", "calibration", "plots"} | self._left_out()
+        content = json.dumps(self.model_dump(mode="json", exclude=left_out), sort_keys=True)
         prices = sorted({case.machine.cost_model().digest() for case in self.cases})
-        return hashlib.sha256(f"{content} {' '.join(prices)}".encode()).hexdigest()[:16]
+        code = sorted({each for case in self.cases for each in self._code_of(case)})
+        return hashlib.sha256(f"{content} {' '.join(prices + code)}".encode()).hexdigest()[:16]
 
     def digests(self) -> list[str]:
         """Return, for each case of a scenario without a sweep, a hash of all that its figures hang on but the program.
 
         Other labels, and what is published, are left out, so that adding a label leaves a case's hash as it is.
         """
-        content = self.model_dump(mode="json", exclude=set(NOT_A_PARAMETER))
+        content = self.model_dump(mode="json", exclude=set(NOT_A_PARAMETER) | self._left_out())
         own = [spec.model_dump(mode="json") for spec in self.compare] or [{}]
         return [
             hashlib.sha256(
-                json.dumps([content, spec, case.machine.cost_model().digest()], sort_keys=True).encode()
+                json.dumps(
+                    [content, spec, case.machine.cost_model().digest(), *self._code_of(case)], sort_keys=True
+                ).encode()
             ).hexdigest()[:16]
             for spec, case in zip(own, self.cases, strict=True)
         ]
 
 
+# A kind of workload that a plugin brings has keys that the model must know.
+WORKLOADS.watch(lambda: Scenario.model_rebuild(force=True))
+
 Spec = TypeVar("Spec", bound=Strict)
+
+
+def _with_parameters(version: Generation, allocator: AllocatorSpec, own: AllocatorSpec, path: Path) -> Generation:
+    """Return the version with the keys of its scheme's own that `allocator` has; `own` are those written at `path`."""
+    given = allocator.model_extra or {}
+    model = None if version.parameters is None else type(version.parameters)
+    known = {*AllocatorSpec.model_fields, *(model.model_fields if model else ())}
+
+    def at(key: str | int) -> Path:
+        return (*(path if key in (own.model_extra or {}) else ()), "allocator", key)
+
+    for key in given:
+        if key not in known:
+            raise Problem(at(key), f"unknown key; {suggestion(key, sorted(known))}")
+    if model is None or not given:
+        return version
+    try:
+        return replace(version, parameters=model.model_validate(given))
+    except ValidationError as error:
+        first = problems_of(error, lambda _: model)[0]
+        raise Problem((*at(first.path[0]), *first.path[1:]) if first.path else at(""), first.message) from None
 
 
 def _over(base: Spec, changes: Mapping[str, Any], path: Path) -> Spec:
@@ -229,6 +286,7 @@ def _at_value(point: Point, problem: Problem, *, always: bool = False) -> Proble
 
 def build(data: Mapping[str, Any]) -> Scenario:
     """Return the scenario that `data` (as read from YAML or JSON) describes. Raises ScenarioError."""
+    load_installed()
     try:
         scenario = Scenario.model_validate(dict(data))
         _ = scenario.cases

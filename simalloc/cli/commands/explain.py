@@ -7,18 +7,20 @@ from typing import Annotated
 
 import typer
 
-from simalloc.cli.app import TextFormat, app
+from simalloc.cli.app import Plugins, TextFormat, app, load_plugins
 
 
 @app.command()
 def explain(
     allocator: Annotated[str, typer.Argument(help="an allocator; `simalloc list allocators`")],
+    plugin: Plugins = None,
     format_: Annotated[TextFormat, typer.Option("--format", help="what to print")] = TextFormat.TABLE,
 ) -> None:
     """Show the steps of each path of an allocator, in each context, recorded from a run of them."""
     from simalloc.runs.explain import explain as record  # noqa: PLC0415
     from simalloc.runs.explain import explain_text  # noqa: PLC0415
 
+    load_plugins(plugin)
     paths = record(allocator)
     if format_ is TextFormat.JSON:
         rows = [row for path in paths for row in path.rows()]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from simalloc.cli.app import RunFolder, app
+from simalloc.cli.app import Plugins, RunFolder, app, load_plugins
 from simalloc.cli.saving import saved_run
 
 
@@ -22,6 +22,7 @@ class FigureFormat(StrEnum):
 @app.command()
 def plot(
     folder: RunFolder,
+    plugin: Plugins = None,
     kind: Annotated[
         list[str] | None,
         typer.Option(help="figure to draw, such as cycles; repeatable; without it, those the scenario asks for"),
@@ -30,8 +31,11 @@ def plot(
 ) -> None:
     """Draw figures of a saved run again."""
     from simalloc.plots import NoSuchFigure, checked, draw, wanted  # noqa: PLC0415
+    from simalloc.registry import load_installed  # noqa: PLC0415
     from simalloc.scenario import ScenarioError  # noqa: PLC0415
 
+    load_plugins(plugin)
+    load_installed()
     result = saved_run(folder)
     try:
         names = wanted(result) if kind is None else checked(result, kind)

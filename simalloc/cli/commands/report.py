@@ -7,20 +7,24 @@ from typing import Annotated
 
 import typer
 
-from simalloc.cli.app import RunFolder, app
+from simalloc.cli.app import Plugins, RunFolder, app, load_plugins
 from simalloc.cli.saving import saved_run
 
 
 @app.command()
 def report(
     folder: RunFolder,
+    plugin: Plugins = None,
     out: Annotated[Path | None, typer.Option(help="file to write; without it, DIR/report.html")] = None,
 ) -> None:
     """Write one HTML file about a saved run: figures, tables, timeline, scenario, prices. It needs no network."""
     from simalloc.plots import NoSuchFigure  # noqa: PLC0415
+    from simalloc.registry import load_installed  # noqa: PLC0415
     from simalloc.report import report_html  # noqa: PLC0415
     from simalloc.scenario import ScenarioError  # noqa: PLC0415
 
+    load_plugins(plugin)
+    load_installed()
     file = out or folder / "report.html"
     try:
         page = report_html(saved_run(folder))

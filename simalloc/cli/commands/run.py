@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from simalloc.cli.app import Format, Overrides, ScenarioFile, Seed, app
+from simalloc.cli.app import Format, Overrides, Plugins, ScenarioFile, Seed, app, load_plugins
 from simalloc.cli.saving import make_folder, save_run
 from simalloc.cli.telling import (
     explain_windows,
@@ -25,6 +25,7 @@ from simalloc.cli.telling import (
 def run(
     file: ScenarioFile,
     set_: Overrides = None,
+    plugin: Plugins = None,
     seed: Seed = None,
     out: Annotated[Path | None, typer.Option(help="folder for results and figures; without it, results/NAME")] = None,
     format_: Annotated[Format, typer.Option("--format", help="what to print")] = Format.TABLE,
@@ -47,6 +48,7 @@ def run(
     from simalloc.runs import run as simulate  # noqa: PLC0415
     from simalloc.scenario import ScenarioError, find, load  # noqa: PLC0415
 
+    load_plugins(plugin)
     scenario = load(file, set_ or (), seed)
     folder = find(file).resolve().parent
     if explain_irqsoff is not None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from simalloc.cli.app import EXIT_FAILED, EXIT_STOPPED, Overrides, ScenarioFile, Seed, app
+from simalloc.cli.app import EXIT_FAILED, EXIT_STOPPED, Overrides, Plugins, ScenarioFile, Seed, app, load_plugins
 from simalloc.cli.saving import make_folder
 from simalloc.cli.telling import print_result, print_swept
 
@@ -21,6 +21,7 @@ def sweep(
         typer.Option(metavar="KEY=A,B,C", help="values of a key, beside those swept or instead of its own; repeatable"),
     ] = None,
     set_: Overrides = None,
+    plugin: Plugins = None,
     seed: Seed = None,
     replications: Annotated[
         int | None, typer.Option(min=1, max=1000, help="runs of each case, over the scenario's")
@@ -35,6 +36,7 @@ def sweep(
     from simalloc.scenario import find, load  # noqa: PLC0415
 
     fixed = [] if replications is None else [f"replications={replications}"]
+    load_plugins(plugin)
     scenario = load(file, [*(set_ or ()), *fixed], seed, grid=grid or ())
     make_folder(out)
     swept = run_sweep(scenario, out=out, jobs=jobs, cluster=cluster, folder=find(file).resolve().parent)

@@ -1,0 +1,1 @@
+"""Whether a scheme keeps the rules that every allocator must keep."""
