@@ -1,14 +1,15 @@
 # make run: the January 2017 table.  make test: everything CI checks.  make docs: the site, in build/docs.
-# All set up what they need in .venv.
+# make compiled: a faster core, for whoever has a C compiler.  All set up what they need in .venv and build.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint types imports tests scenarios notebooks course docs stored browser clean
+
+.PHONY: run compiled test lint types imports tests compiled-tests compiler scenarios notebooks course docs stored browser clean
 
 run: .venv/installed
 	$(BIN)/simalloc run pagealloc-2017
 
-test: lint types imports tests scenarios notebooks docs
+test: lint types imports tests compiled-tests scenarios notebooks docs
 
 lint: .venv/dev
 	$(BIN)/ruff check .
@@ -56,6 +57,37 @@ course: .venv/course
 # A broken link, an undocumented name or anything else Sphinx warns of is an error.
 docs: .venv/docs
 	$(BIN)/sphinx-build -W -n --keep-going -q -a -b html -d build/doctrees docs build/docs
+
+# The wheel with a compiled core (needs a C compiler), installed in a venv of its own: build/compiled/bin/simalloc.
+COMPILED := build/compiled
+CORE := $(shell find simalloc scenarios -name '*.py' -o -name '*.yaml' -o -name '*.csv') hatch_build.py pyproject.toml
+
+compiled: $(COMPILED)/installed
+
+# Tests of what simulates, on that wheel; where there is no C compiler they are skipped, and where CI=true they fail.
+compiled-tests: .venv/dev compiler
+	@if command -v cc >/dev/null; then \
+		$(MAKE) --no-print-directory $(COMPILED)/tools && $(BIN)/python -m tests.compiled $(COMPILED)/bin/python; \
+	elif [ "$$CI" = true ]; then echo "no C compiler here: the compiled core cannot be tested"; exit 1; \
+	else echo "no C compiler here (Debian: gcc, python3-dev): the tests of the compiled core are skipped"; fi
+
+$(COMPILED)/tools: $(COMPILED)/installed
+	$(COMPILED)/bin/pip install --quiet --disable-pip-version-check pytest pytest-xdist hypothesis
+	touch $@
+
+# A C compiler for CI: installed where this is Debian and we are root; nobody else needs one.
+compiler:
+	@if [ "$$CI" = true ] && ! command -v cc >/dev/null && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -qq; \
+		DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends gcc libc6-dev python3-dev >/dev/null; \
+	fi || true
+
+$(COMPILED)/installed: .venv/created $(CORE)
+	rm -rf $(COMPILED) build/wheels
+	HATCH_BUILD_HOOKS_ENABLE=1 $(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/wheels .
+	$(PYTHON) -m venv $(COMPILED)
+	$(COMPILED)/bin/pip install --quiet --disable-pip-version-check "$$(echo build/wheels/simalloc-*.whl)"
+	touch $@
 
 # Rewrite what tests compare exactly, and the schema. Look at the difference before you commit it.
 stored: .venv/dev

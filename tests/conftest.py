@@ -4,7 +4,31 @@ from collections.abc import Callable
 
 import pytest
 
+import simalloc
+from simalloc.compiled import BUILD
 from simalloc.machine import LOCK_KINDS, Activity, Effect, Machine, Program, SpinLock, Step, Topology, Uniform
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--build", help="stop unless this build of simalloc's core is tested: compiled, or pure Python")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "pure: about the pure Python core alone, such as the bytecodes it executes")
+    wanted = config.getoption("--build")
+    if wanted not in (None, BUILD):
+        raise pytest.UsageError(f"{simalloc.__file__} is {BUILD}; --build wants {wanted}")
+
+
+def pytest_report_header() -> str:
+    return f"simalloc: {simalloc.__file__}, {BUILD}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if BUILD != "pure Python":
+        for item in items:
+            if item.get_closest_marker("pure"):
+                item.add_marker(pytest.mark.skip(reason="about the pure Python core"))
 
 
 class Bench:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from simalloc.compiled import BUILD
+
 SHORT = ["--set", "workload.batches=[1,256]", "--set", "workload.samples=3"]
 
 
@@ -70,7 +72,7 @@ def test_wrong_input_is_exit_code_2_and_no_traceback(arguments: tuple[str, ...])
 
 
 def test_version_is_that_of_the_package() -> None:
-    assert simalloc("--version").stdout == f"simalloc {version('simalloc')}\n"
+    assert simalloc("--version").stdout == f"simalloc {version('simalloc')} ({BUILD})\n"
 
 
 def test_check_runs_nothing_and_says_ok() -> None:

@@ -13,7 +13,7 @@ from tests.conftest import Bench
 def events_of(bench: Bench, *programs: Callable[[], Program[None]]) -> int:
     """How many events SimPy has scheduled in the run, those that start and end its processes left out."""
     bench.run(*programs)
-    return next(bench.machine.env._eid) - 2 * len(programs)
+    return next(bench.machine.queue._eid) - 2 * len(programs)
 
 
 def holds(bench: Bench, times: int) -> Callable[[], Program[None]]:
@@ -53,7 +53,7 @@ def test_an_alarm_that_a_wait_did_not_need_is_taken_back(two: Bench) -> None:
 
     def reader() -> Program[None]:
         yield box.receive
-        left.append(len(two.machine.env._queue))
+        left.append(len(two.machine.queue._queue))
 
     def writer() -> Program[None]:
         yield two.work

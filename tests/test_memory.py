@@ -8,10 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simalloc.hardware import LEVELS, Recency
-from simalloc.memory import MigrateType, Pcp, PcpSizes, Tuning, Zone, pages_of, size_of, sizes_v4_10, sizes_v5_14
+from simalloc.memory import (
+    MigrateType,
+    Pcp,
+    PcpSizes,
+    Tuning,
+    Zone,
+    ZoneFacts,
+    pages_of,
+    size_of,
+    sizes_v4_10,
+    sizes_v4_19,
+    sizes_v5_14,
+)
 from simalloc.memory.initial import fragment, warm
 from simalloc.memory.tuning import DoublingDrains
-from simalloc.memory.watermarks import watermarks_v4_10
+from simalloc.memory.watermarks import min_free_kib, watermarks
 
 U, M, R = MigrateType.UNMOVABLE, MigrateType.MOVABLE, MigrateType.RECLAIMABLE
 
@@ -55,19 +67,48 @@ PUBLISHED_SIZES = [
 ]
 
 
+def facts(zone: str, local_cpus: int = 1, *, huge_pages: bool = False) -> ZoneFacts:
+    """A zone that is all of a machine."""
+    pages = pages_of(zone)
+    marks = watermarks(pages, pages, min_free_kib(pages, 1, huge_pages=huge_pages))
+    return ZoneFacts(pages, local_cpus, marks)
+
+
 @pytest.mark.parametrize(("zone", "batch", "high"), PUBLISHED_SIZES)
 def test_batch_and_high_are_the_published_ones(zone: str, batch: int, high: int) -> None:
-    assert sizes_v4_10(pages_of(zone), local_cpus=8, low=0) == PcpSizes(batch, high)
+    assert sizes_v4_10(facts(zone, 8)) == PcpSizes(batch, high)
 
 
 def test_a_tiny_zone_has_batch_1_and_high_0() -> None:
-    assert sizes_v4_10(pages_of("16MiB"), local_cpus=1, low=0) == PcpSizes(batch=1, high=0)
+    assert sizes_v4_10(facts("16MiB")) == PcpSizes(batch=1, high=0)
+
+
+@pytest.mark.parametrize("batch", [1, 10, 31, 4096])
+def test_high_is_six_batches_whatever_the_batch_up_to_v5_13(batch: int) -> None:
+    assert [rule(facts("16MiB"), batch) for rule in (sizes_v4_10, sizes_v4_19)] == [PcpSizes(batch, 6 * batch)] * 2
 
 
 def test_watermarks_of_4_gib() -> None:
     # min_free_kbytes = sqrt(4194304 x 16) = 8192; the gap is 0.1 % of the zone.
-    marks = watermarks_v4_10(pages_of("4GiB"))
+    marks = facts("4GiB").watermarks
     assert (marks.min, marks.low, marks.high) == (2048, 2048 + 1048, 2048 + 2 * 1048)
+
+
+@pytest.mark.parametrize(
+    ("memory", "zones", "kib"), [("2GiB", 1, 45056), ("64GiB", 1, 67584), ("256GiB", 2, 90112), ("64MiB", 1, 3276)]
+)
+def test_huge_pages_raise_min_free_kbytes_to_what_x86_servers_show(memory: str, zones: int, kib: int) -> None:
+    assert min_free_kib(pages_of(memory), zones) == kib
+
+
+@pytest.mark.parametrize(("at_most", "kib"), [(65536, 65536), (262144, 131072)])
+def test_min_free_kbytes_of_a_tib_is_clamped_later_in_newer_kernels(at_most: int, kib: int) -> None:
+    assert min_free_kib(pages_of("1TiB"), 1, at_most=at_most, huge_pages=False) == kib
+
+
+def test_zones_share_min_free_kbytes_by_their_size() -> None:
+    shares = [watermarks(pages, 4000, 4000).min for pages in (1000, 3000)]
+    assert shares == [250, 750]
 
 
 def test_a_zone_of_three_pages_is_refused() -> None:
@@ -137,12 +178,12 @@ def test_a_drain_takes_as_many_as_asked_and_none_twice(counts: tuple[int, int, i
     ("zone", "batch"), [("16MiB", 1), ("64MiB", 3), ("256MiB", 15), ("512MiB", 31), ("1GiB", 63), ("64GiB", 63)]
 )
 def test_batch_since_v5_14(zone: str, batch: int) -> None:
-    assert sizes_v5_14(pages_of(zone), local_cpus=1, low=0).batch == batch
+    assert sizes_v5_14(facts(zone)).batch == batch
 
 
 @pytest.mark.parametrize(("cpus", "high"), [(1, 3096), (8, 387), (12, 258), (13, 4 * 63), (1024, 4 * 63)])
 def test_high_since_v5_14_is_a_cpus_share_of_the_low_watermark_and_at_least_4_batches(cpus: int, high: int) -> None:
-    assert sizes_v5_14(pages_of("4GiB"), cpus, watermarks_v4_10(pages_of("4GiB")).low).high == high
+    assert sizes_v5_14(facts("4GiB", cpus)).high == high
 
 
 def scaled(batch: int = 63, high: int = 3096) -> Pcp:

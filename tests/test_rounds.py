@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simalloc.allocators import VERSIONS
 from simalloc.machine import Cpu, Program
 from simalloc.measure import Latency, PageChecker, ledger
 from simalloc.runs import build_model, run, run_workload
 from simalloc.scenario import build
 from tests.models import model, run_one
 
-ALLOCATORS = ["v4.10", "noirq-v2", "v4.11-rc", "bh-disable", "v4.17", "v6.1"]
+ALLOCATORS = sorted(VERSIONS)
 
 
 def outcome(scenario: dict[str, Any], *, count: bool, lockstep: bool = False) -> tuple[Any, ...]:

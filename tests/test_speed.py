@@ -23,6 +23,7 @@ def test_the_obvious_model_finds_the_same(situation: Situation) -> None:
     assert situation.ours()() == situation.obvious()()
 
 
+@pytest.mark.pure
 @pytest.mark.parametrize("situation", SHORT, ids=lambda situation: situation.name)
 def test_a_run_costs_the_bytecodes_it_did(situation: Situation) -> None:
     """Slower code is seen on any machine. After a change that is meant, `make stored`."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from inspect import getdoc
 
 from simalloc.allocators import VERSIONS, Generation
-from simalloc.memory import pages_of
-from simalloc.memory.watermarks import watermarks_v4_10
+from simalloc.memory import PcpSizes, ZoneFacts, pages_of
 from simalloc.runs.explain import Explained, explain
+from simalloc.scenario.parts import MemorySpec
 from simalloc_docs.markdown import literal, sentence, table, toctree
 
 PRICES = "[seed-2017](../machines/seed-2017.md)"
@@ -75,10 +75,15 @@ def _pair(paths: list[Explained]) -> tuple[int, int, int, int]:
 
 
 def _sizes(version: Generation) -> str:
-    sizes = [(zone, version.sizes(pages_of(zone), 1, watermarks_v4_10(pages_of(zone)).low)) for zone in ZONES]
+    sizes = [(zone, _sizes_on(version, zone)) for zone in ZONES]
     return table(
         ("Zone, 1 CPU>", "Batch, pages>", "High, pages>"), [(zone, each.batch, each.high) for zone, each in sizes]
     )
+
+
+def _sizes_on(version: Generation, zone: str) -> PcpSizes:
+    memory = MemorySpec(zone=zone)
+    return version.sizes_of(ZoneFacts(pages_of(zone), 1, memory.watermarks(1, version.min_free_at_most)))
 
 
 def _overview(paths: list[Explained]) -> str:

@@ -10,9 +10,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
+from mypy_extensions import mypyc_attr
+
 from simalloc.allocators.buddy_path import BuddyPath
 from simalloc.allocators.drain_all import DrainAll
 from simalloc.allocators.generation import Generation
+from simalloc.allocators.reclaim import Reclaim
 from simalloc.allocators.rounds import Rounds
 from simalloc.allocators.shared_lines import LineSwitches
 from simalloc.allocators.steps import KernelSteps
@@ -21,6 +24,7 @@ from simalloc.machine import NMI, Cpu, Machine, Program, RuleBroken, Sync
 from simalloc.memory import MigrateType, Pcp, Zone
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Allocator(BuddyPath, ABC):
     """A page allocator over `zones`; each CPU prefers those of its own node, then the nearest, in the order given."""
 
@@ -48,6 +52,7 @@ class Allocator(BuddyPath, ABC):
         self.strides = Strides(self)
         self.rounds = Rounds(self)
         self.drains = DrainAll(self)
+        self.reclaim: Reclaim | None = None
         self.drains_on_failure = False
         self.hits_take_locks = False
 
@@ -58,8 +63,9 @@ class Allocator(BuddyPath, ABC):
     ) -> Program[int | None]:
         """Allocate a block of 2**order pages; return its first frame, None if no zone may give one.
 
-        There is no reclaim: below the LOW watermark the slow path tries once more, down to MIN, and gives up. Raises
-        RuleBroken in an NMI.
+        Below the LOW watermark the slow path tries once more, down to MIN. Then pages are reclaimed, if a workload can
+        do that (`reclaim`), and all lists are drained, if that is expected; or it gives up. Raises RuleBroken in an
+        NMI.
         """
         self._not_in_nmi(cpu, "allocates")
         yield self.k.alloc_call
@@ -159,7 +165,7 @@ class Allocator(BuddyPath, ABC):
         lock = self.zone_lock[zone]
         cpu.site = "rmqueue_bulk"
         yield lock.acquire
-        count = pcp.tuning.refill(pcp.count, order)
+        count = pcp.tuning.refill(pcp.count, order, self.views[zone][cpu.index].pressure)
         pcp.refill((yield from self._remove(cpu, zone, order, mt, count=count)), pcp.place(order, mt), cold=cold)
         yield lock.release
 
@@ -212,13 +218,21 @@ class Allocator(BuddyPath, ABC):
         """Have the pages on every CPU's lists returned to the buddy lists, and wait for that."""
         return self.drains.run(cpu)
 
-    def drain_pages(self, cpu: Cpu, zone: Zone, owner: Cpu | None = None) -> Program[None]:
-        """Return all pages of `owner`'s lists for `zone`, of this CPU's by default, to the buddy lists."""
+    def drain_pages(self, cpu: Cpu, zone: Zone, owner: Cpu | None = None, *, pages: int | None = None) -> Program[None]:
+        """Return pages of `owner`'s lists for `zone`, of this CPU's by default, to the buddy lists; all by default."""
         pcp = zone.pcps[(owner or cpu).index]
         yield self.k.irq_save
-        if pcp.count:
-            yield from self.free_pcppages_bulk(cpu, zone, pcp, pcp.count)
+        count = pcp.count if pages is None else min(pages, pcp.count)
+        if count:
+            yield from self.free_pcppages_bulk(cpu, zone, pcp, count)
         yield self.k.irq_restore
+
+    def vmstat_update(self, cpu: Cpu) -> Program[None]:
+        """Do what the vmstat worker does on this CPU once a second: drain what its pcps keep idle."""
+        for zone in self.zones:
+            pages = zone.pcps[cpu.index].tuning.decay(zone.pcps[cpu.index].count)
+            if pages:
+                yield from self.drain_pages(cpu, zone, pages=pages)
 
     # The zone walk
 
@@ -235,8 +249,14 @@ class Allocator(BuddyPath, ABC):
         return self.rmqueue_buddy(cpu, zone, order, mt)
 
     def _slow_path(self, cpu: Cpu, order: int, mt: MigrateType, *, cold: bool) -> Program[int | None]:
+        if self.reclaim is not None:
+            yield from self.reclaim.wake_kswapd(cpu)
         pfn = yield from self._down_to_min(cpu, order, mt, cold=cold)
-        if pfn is None and self.drains_on_failure and not cpu.in_interrupt():
+        if pfn is not None or cpu.in_interrupt():
+            return pfn
+        if self.reclaim is not None and (yield from self.reclaim.direct(cpu)):
+            pfn = yield from self._down_to_min(cpu, order, mt, cold=cold)
+        if pfn is None and self.drains_on_failure:
             yield from self.drain_all_pages(cpu)
             pfn = yield from self._down_to_min(cpu, order, mt, cold=cold)
         return pfn

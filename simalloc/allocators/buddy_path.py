@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mypy_extensions import mypyc_attr
+
 from simalloc.allocators.generation import Generation
 from simalloc.allocators.shared_lines import LineSwitches, SharedLines
 from simalloc.allocators.steps import KernelSteps
@@ -18,6 +20,7 @@ from simalloc.memory import MigrateType, Zone
 from simalloc.memory.pcp import Run
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class BuddyPath:
     """Zones with their locks, what each CPU knows of them, and what moving blocks to and from buddy lists costs."""
 
@@ -44,6 +47,8 @@ class BuddyPath:
         half_point = round(steps.costs["struct_page_lines"])
         self.recency = [Recency(half_point) for _ in machine.cpus]
         self._counts_inside = generation.counters == "inside"
+        self._counts_after = generation.pgfree == "after"
+        self._counts_under_lock = generation.pgfree == "under lock"
 
     def rmqueue_buddy(self, cpu: Cpu, zone: Zone, order: int, mt: MigrateType) -> Program[int | None]:
         """Take one block straight from the buddy lists, under zone->lock with interrupts masked.
@@ -66,17 +71,27 @@ class BuddyPath:
         return taken[0]
 
     def free_pages_ok(self, cpu: Cpu, zone: Zone, pfn: int, order: int) -> Program[None]:
-        """Give one block straight back to the buddy lists (`__free_pages_ok`)."""
+        """Give one block straight back to the buddy lists (`__free_pages_ok`), and count it.
+
+        Linux v4.11-rc1 (374ad05ab64d) counts pages of order 0, which barred contexts free, under the lock.
+        """
         k, lock = self.k, self.zone_lock[zone]
         cpu.site = "free_pages_ok"
         yield k.free_prepare
         mt = self.views[zone][cpu.index].pageblock_type(pfn)
+        late = self._counts_after
+        locked = self._counts_under_lock and not order
         yield k.irq_save
-        yield k.event_counter
+        if not late and not locked:
+            yield k.event_counter
         yield lock.acquire
+        if locked:
+            yield k.event_counter
         yield from self._insert(cpu, zone, [(order, mt, [pfn])])
         yield lock.release
         yield k.irq_restore
+        if late:
+            yield k.event_counter
 
     def free_one_page(self, cpu: Cpu, zone: Zone, pfn: int, order: int, mt: MigrateType) -> Program[None]:
         """Give back one block that is prepared, but may not go to the pcp."""

@@ -47,8 +47,11 @@ def alloc_bulk(linux: Linux, api: BulkApi, cpu: Cpu, count: int, pages: list[int
 
 
 def _zone_with(linux: Linux, api: BulkApi, cpu: Cpu, count: int) -> Zone | None:
+    """Return the zone to take them from; None if the walk would leave the node: that means a single page."""
     zones = linux.zonelists[cpu.index]
     for zone in zones[:1] if api.zones == "first" else zones:
+        if zone.node != zones[0].node:
+            return None
         mark = zone.watermarks.high if api.mark == "high" else zone.watermarks.low
         if linux.views[zone][cpu.index].free_pages > mark + count:
             return zone
@@ -59,6 +62,7 @@ def _from(linux: Linux, api: BulkApi, cpu: Cpu, zone: Zone, count: int, mt: Migr
     """Take them from the pcp in one section, refilling whenever its list is empty."""
     k, pcp = linux.k, zone.pcps[cpu.index]
     counts_inside = linux.generation.counters == "inside"
+    counts_each = api.counts == "each"
     cpu.site = "alloc_pages_bulk"
     got: list[int] = []
     for step in linux.entering:
@@ -70,9 +74,11 @@ def _from(linux: Linux, api: BulkApi, cpu: Cpu, zone: Zone, count: int, mt: Migr
         yield k.pcp_pop * run
         linux.must_have(cpu, len(pcp.lists[mt]), run)
         got += pcp.pop_many(mt, run)
+        if counts_each:
+            yield k.zone_counters * run
         if api.prepares:
             yield k.prep_new_page * run
-    if got and counts_inside:
+    if got and counts_inside and not counts_each:
         yield k.zone_counters
     if linux.locks:
         yield from linux.unlock(pcp)

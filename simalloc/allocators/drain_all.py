@@ -17,13 +17,17 @@ class DrainAll:
     the caller, who takes every pcp's lock in turn, since v6.0 (443c2accd1b6).
 
     The kernel spares CPUs whose lists it finds empty, by a read that races with their use. Here every list is drained:
-    what another CPU's lists hold right now is not known on local clocks, and finding out is as dear. That two callers
-    do not drain at once (pcpu_drain_mutex) is left out.
+    what another CPU's lists hold right now is not known on local clocks, and finding out is as dear.
+
+    From v4.11 on one drain runs at a time (pcpu_drain_mutex, bd233f538d51): a second caller that wants all zones, as
+    failed allocations do, goes on at once. `runs` counts the drains.
     """
 
     def __init__(self, allocator: Allocator) -> None:
         self._allocator = allocator
         self._by = allocator.generation.drain_by
+        self._is_running = False
+        self.runs = 0
 
     def expect(self) -> None:
         """Prepare for drains: IPIs may come, or locks be taken by others."""
@@ -34,12 +38,20 @@ class DrainAll:
             allocator.machine.expect_ipis(max(1, round(allocator.k.costs["ipi_delivery"])))
 
     def run(self, cpu: Cpu) -> Program[None]:
-        """Drain all lists, and wait until that is done."""
-        return self._by_caller(cpu) if self._by == "caller" else self._by_others(cpu)
-
-    def _by_others(self, cpu: Cpu) -> Program[None]:  # noqa: ARG002 - who asks has its own list drained alike
-        allocator, machine = self._allocator, self._allocator.machine
+        """Drain all lists, and wait until that is done. Raises RuntimeError if drains were not expected."""
+        if not self._allocator.drains_on_failure:
+            raise RuntimeError("an allocator whose pcp lists are drained must expect it: call expect_drains first")
         yield Sync()
+        if self._is_running and self._by != "ipi":
+            return
+        self._is_running = True
+        self.runs += 1
+        yield from self._by_caller(cpu) if self._by == "caller" else self._by_others()
+        yield Sync()
+        self._is_running = False
+
+    def _by_others(self) -> Program[None]:
+        allocator, machine = self._allocator, self._allocator.machine
         targets = machine.cpus
         waiting = machine.spin_step if self._by == "ipi" else machine.idle_step
         done = Await(machine, len(targets), waiting)
@@ -60,11 +72,8 @@ class DrainAll:
         yield done
 
     def _by_caller(self, cpu: Cpu) -> Program[None]:
-        """Nobody is interrupted, and nobody waited for. Raises RuntimeError if drains were not expected."""
+        """Nobody is interrupted, and nobody waited for."""
         allocator = self._allocator
-        if not allocator.drains_on_failure:
-            raise RuntimeError("an allocator whose pcp lists are drained must expect it: call expect_drains first")
-        yield Sync()
         for owner in allocator.machine.cpus:
             for zone in allocator.zones:
                 yield from allocator.drain_pages(cpu, zone, owner)

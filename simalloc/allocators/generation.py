@@ -6,10 +6,10 @@ Each part is a name or a small record; what it means is said here, once, and wha
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from simalloc.memory import PAGEBLOCK_ORDER, PcpSizes, Tuning
+from simalloc.memory import PAGEBLOCK_ORDER, PcpSizes, Tuning, ZoneFacts
 
 if TYPE_CHECKING:
     from simalloc.allocators.base import Allocator
@@ -85,30 +85,54 @@ TRYLOCK_IRQSAVE = Entry(
 """Only another CPU's drain can make the try fail. Linux v6.1 (01b44456a7aa)."""
 
 
+LOCAL_LOCK = Entry(
+    "a local lock, which masks interrupts",
+    ("irq_save",),
+    ("irq_restore_alloc",),
+    ("irq_restore_free",),
+    masks=True,
+)
+"""The same steps as IRQ_SAVE, but on PREEMPT_RT, which is not simulated. Linux v5.14 (dbbee9d5cd83)."""
+
+TRYLOCK = Entry(
+    "interrupts on, the pcp's lock tried",
+    ("preempt_disable",),
+    ("preempt_enable",),
+    ("preempt_enable",),
+    masks=False,
+    locks=True,
+)
+"""An interrupt may come while the lock is held, and finds it taken. Linux v6.2 (574907741599)."""
+
+
 @dataclass(frozen=True, slots=True)
 class ListFree:
     """A list is freed in two passes: prepare every page, then commit up to 32 in one section (`list_free.py`).
 
-    `by_zone`: a section is for pages of one zone, as each zone's pcp has a lock. `waits`: it waits for that lock.
+    `by_zone`: a section is for pages of one zone, as each zone's pcp has a lock. `lock`: whether it is waited for, or
+    tried, in which case a page that fails goes to the buddy lists. `restarts`: 32 pages are counted anew where the
+    zone changes.
     """
 
     by_zone: bool
-    waits: bool
+    lock: Literal["none", "wait", "try"]
+    restarts: bool
 
 
 @dataclass(frozen=True, slots=True)
 class BulkApi:
     """A call for many pages of order 0 in one section (`bulk.py`). What it may do depends on these.
 
-    `appends`: to a list that has pages; else such a list is refused. `zones`: only the first, or any with enough pages.
-    `mark`: pages above this watermark are enough. `prepares`: pages are prepared inside the section. `list_call`: a
-    free of many pages is a call of its own.
+    `appends`: to a list that has pages; else such a list is refused. `zones`: only the first, or the first of the
+    CPU's own node with enough pages. `mark`: pages above this watermark are enough. `prepares`: pages are prepared
+    inside the section. `counts`: each page, or all at once. `list_call`: a free of many pages is a call of its own.
     """
 
     appends: bool
-    zones: Literal["first", "any"]
+    zones: Literal["first", "node"]
     mark: Literal["low", "high"]
     prepares: bool
+    counts: Literal["each", "once"]
     list_call: bool
 
 
@@ -135,8 +159,15 @@ class Generation:
     """Whether what is allocated is counted inside the section (and zone->lock's masked window), or after it."""
     hot_cold: bool
     """Whether callers may ask for cold pages, and call those cold that they free."""
-    sizes: Callable[[int, int, int], PcpSizes]
-    """Default batch and high, from a zone's pages, the number of CPUs local to it, and its LOW watermark."""
+    pgfree: Literal["before lock", "under lock", "after"]
+    """When a page that goes straight to the buddy lists, in a context that is barred, is counted: masked, with
+    zone->lock held, or with interrupts on again. Other blocks are never counted under the lock."""
+    min_free_at_most: int
+    """min_free_kbytes is no more than this by default, in KiB, but for what huge pages want."""
+    sizes: Callable[[ZoneFacts, int | None], PcpSizes]
+    """Default batch and high, from what they follow from; with another batch, if one is given."""
+    scale_max: int | None
+    """By how many doublings a refill or drain may exceed a batch (PCP_BATCH_SCALE_MAX); None: by any."""
     tuning: type[Tuning]
     """How large a refill and a drain are, when a drain is due, and how high follows the load."""
     drain_order: Literal["round robin", "list by list"]
@@ -147,8 +178,12 @@ class Generation:
     """How a list of pages is freed; None: one by one."""
     bulk: BulkApi | None
     """The bulk allocation; None: there is none."""
+    drain_chunk: Literal["all", "batch"]
+    """How much of a drain that is due goes under one hold of the pcp's lock, which is tried again in between."""
     drain_by: Literal["ipi", "worker", "caller"]
     """How drain_all_pages reaches other CPUs' lists; the caller takes their locks, which its entry must have."""
+    drain_all_chunk: Literal["all", "largest"]
+    """How much of a pcp drain_all_pages takes under one hold of its lock: all, or as much as the largest drain."""
     pcp_orders: Sequence[int]
     """The orders of which CPUs keep blocks."""
     parameters: Any = None
@@ -158,6 +193,10 @@ class Generation:
     def has_bulk(self) -> bool:
         """Whether there is a bulk allocation."""
         return self.bulk is not None
+
+    def sizes_of(self, zone: ZoneFacts, batch: int | None = None, scale_max: int | None = None) -> PcpSizes:
+        """Return the sizes of a zone's pcps, with another batch or cap on doublings than the default's if given."""
+        return replace(self.sizes(zone, batch), scale_max=self.scale_max if scale_max is None else scale_max)
 
     def allocator(
         self,

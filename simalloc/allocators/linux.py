@@ -10,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import ClassVar
 
+from mypy_extensions import mypyc_attr
+
 from simalloc.allocators.base import Allocator
 from simalloc.allocators.bulk import alloc_bulk
 from simalloc.allocators.generation import Generation
@@ -27,6 +29,7 @@ UNDOES = {"irq_save": "irq_restore", "preempt_disable": "preempt_enable", "bh_di
 """The step that undoes one of entering."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Linux(Allocator):
     """A generation of Linux: enter the pcp's section, use its lists, leave; where it may not be entered, buddy lists.
 
@@ -117,7 +120,8 @@ class Linux(Allocator):
         yield k.pcp_push
         place = pcp.place(order, mt)
         pcp.push(pfn, place, cold=cold and self.generation.hot_cold)
-        yield from self.committed(cpu, zone, pcp, 1, order, place)
+        if not (yield from self.committed(cpu, zone, pcp, 1, order, place)):
+            return
         if self.locks:
             yield from self.unlock(pcp)
         for step in self.leaving_free:
@@ -145,16 +149,29 @@ class Linux(Allocator):
                 yield self.k.irq_restore
         return bool(pcp.lists[place])
 
-    def committed(self, cpu: Cpu, zone: Zone, pcp: Pcp, frees: int, order: int, place: int) -> Program[None]:
-        """Drain what is due now that `frees` blocks have been pushed, the last to list `place`."""
+    def committed(self, cpu: Cpu, zone: Zone, pcp: Pcp, frees: int, order: int, place: int) -> Program[bool]:
+        """Drain what is due now that `frees` blocks have been pushed, the last to list `place`.
+
+        Returns whether the section is still entered: in between two chunks of a drain (v6.19) others are let in, and if
+        the lock is then taken the rest of the drain is forgotten.
+        """
         pcp.tuning.on_free(frees, order)
-        pages = pcp.tuning.drain(pcp.count, order)
-        if pages:
+        pages = pcp.tuning.drain(pcp.count, order, self.views[zone][cpu.index].pressure)
+        chunk = pcp.batch if self.generation.drain_chunk == "batch" else pages
+        while pages > 0:
             if not self.masks:
                 yield self.k.irq_save
-            yield from self.free_pcppages_bulk(cpu, zone, pcp, pages, place)
+            yield from self.free_pcppages_bulk(cpu, zone, pcp, min(pages, chunk), place)
             if not self.masks:
                 yield self.k.irq_restore
+            pages -= chunk
+            if pages <= 0 or not pcp.count:
+                break
+            yield from self.unlock(pcp)
+            yield from (*self.leaving_free, *self.entering)
+            if not (yield from self.try_lock(pcp)):
+                return False
+        return True
 
     # The pcp's lock
 
@@ -204,16 +221,36 @@ class Linux(Allocator):
 
     # Draining
 
-    def drain_pages(self, cpu: Cpu, zone: Zone, owner: Cpu | None = None) -> Program[None]:
-        """Return all pages of `owner`'s lists for `zone`, of this CPU's by default, to the buddy lists."""
+    def drain_pages(self, cpu: Cpu, zone: Zone, owner: Cpu | None = None, *, pages: int | None = None) -> Program[None]:
+        """Return pages of `owner`'s lists for `zone`, of this CPU's by default, to the buddy lists; all by default.
+
+        Where pcps have locks, anybody may: all under one hold, or (v6.10, 55f77df7d715) as much a hold as the largest
+        drain that a free makes due.
+        """
         if not self.locks:
-            yield from super().drain_pages(cpu, zone, owner)
+            yield from super().drain_pages(cpu, zone, owner, pages=pages)
             return
-        pcp = zone.pcps[(owner or cpu).index]
-        cpu.site = "drain_pages_zone"
-        yield self.k.irq_save
-        yield self.pcp_lock[pcp].acquire
-        if pcp.count:
-            yield from self.free_pcppages_bulk(cpu, zone, pcp, pcp.count)
-        yield self.pcp_lock[pcp].release
-        yield self.k.irq_restore
+        k, pcp, real = self.k, zone.pcps[(owner or cpu).index], self.drains_on_failure
+        left = pages
+        while True:
+            cpu.site = "drain_pages_zone"
+            yield k.irq_save if self.masks else k.preempt_disable
+            yield self.pcp_lock[pcp].acquire if real else k.pcp_trylock
+            pcp.is_held = True
+            count = pcp.count if left is None else min(left, pcp.count)
+            if self.generation.drain_all_chunk == "largest":
+                count = min(count, pcp.batch << (pcp.tuning.sizes.scale_max or 0))
+            if count:
+                if not self.masks:
+                    yield k.irq_save
+                yield from self.free_pcppages_bulk(cpu, zone, pcp, count)
+                if not self.masks:
+                    yield k.irq_restore
+            pcp.is_held = False
+            if left is not None:
+                left -= count
+            is_done = not count or not pcp.count or left == 0
+            yield self.pcp_lock[pcp].release if real else k.pcp_unlock
+            yield k.irq_restore if self.masks else k.preempt_enable
+            if is_done:
+                return

@@ -41,40 +41,76 @@ def free_list(linux: Linux, how: ListFree, cpu: Cpu, pages: Sequence[int]) -> Pr
     zones = list(map(linux.zone_of, pages))
     types = [linux.views[zone][cpu.index].pageblock_type(pfn) for zone, pfn in zip(zones, pages, strict=True)]
     prepared: list[Prepared] = list(zip(zones, types, pages, strict=True))
+    if how.lock == "try":
+        yield from _by_trying(linux, cpu, prepared)
+        return
     for section in sections(prepared, how):
         for step in linux.entering:
             yield step
         pcp = section[0][0].pcps[cpu.index]
-        if how.waits:
+        if how.lock == "wait":
             yield from linux.wait_for_lock(pcp)
         for run in by_zone(section):
-            yield from _commit(linux, cpu, run)
-        if linux.locks:
+            done = 0
+            while done < len(run):
+                pushed, _ = yield from _push(linux, cpu, run[done:])
+                done += pushed
+        if how.lock == "wait":
             yield from linux.unlock(pcp)
         for step in linux.leaving_free:
             yield step
 
 
-def _commit(linux: Linux, cpu: Cpu, prepared: Sequence[Prepared]) -> Program[None]:
-    """Push pages of one zone, and drain whenever that is due."""
-    k, zone = linux.k, prepared[0][0]
-    pcp = zone.pcps[cpu.index]
+def _by_trying(linux: Linux, cpu: Cpu, prepared: Sequence[Prepared]) -> Program[None]:
+    """Commit up to 32 pages of a zone for each try of its pcp's lock; a page whose try fails goes to the buddy lists.
+
+    Linux v6.2 (574907741599). Where a drain gives the lock up and does not get it back (v6.19), it is tried again.
+    """
     done = 0
     while done < len(prepared):
-        run = prepared[done : done + pcp.tuning.room(pcp.count) + 1]
-        yield k.event_counter * len(run)
-        yield k.pcp_push * len(run)
-        for _, mt, pfn in run:
-            pcp.push(pfn, mt)
-        yield from linux.committed(cpu, zone, pcp, len(run), 0, run[-1][1])
-        done += len(run)
+        zone, mt, pfn = prepared[done]
+        window = by_zone(prepared[done : done + SWAP_CLUSTER_MAX])[0]
+        pcp = zone.pcps[cpu.index]
+        for step in linux.entering:
+            yield step
+        if not (yield from linux.try_lock(pcp)):
+            yield from linux.free_one_page(cpu, zone, pfn, 0, mt)
+            cpu.site = "free_unref_page_list"
+            done += 1
+            continue
+        end, inside = done + len(window), True
+        while done < end and inside:
+            pushed, inside = yield from _push(linux, cpu, prepared[done:end])
+            done += pushed
+        if inside:
+            yield from linux.unlock(pcp)
+            for step in linux.leaving_free:
+                yield step
+
+
+def _push(linux: Linux, cpu: Cpu, prepared: Sequence[Prepared]) -> Program[tuple[int, bool]]:
+    """Push pages of one zone up to the first that makes a drain due, and drain.
+
+    Returns how many were pushed, and whether the section is still entered.
+    """
+    k, zone = linux.k, prepared[0][0]
+    pcp = zone.pcps[cpu.index]
+    run = prepared[: pcp.tuning.room(pcp.count, linux.views[zone][cpu.index].pressure) + 1]
+    yield k.event_counter * len(run)
+    yield k.pcp_push * len(run)
+    for _, mt, pfn in run:
+        pcp.push(pfn, mt)
+    inside = yield from linux.committed(cpu, zone, pcp, len(run), 0, run[-1][1])
+    return len(run), inside
 
 
 def sections(prepared: Sequence[Prepared], how: ListFree) -> list[Sequence[Prepared]]:
     """Split a list into what is committed in one section each."""
     if not how.by_zone:
         return windows(prepared)
-    return [window for of_zone in by_zone(prepared) for window in windows(of_zone)]
+    if how.restarts:
+        return [window for of_zone in by_zone(prepared) for window in windows(of_zone)]
+    return [of_zone for window in windows(prepared) for of_zone in by_zone(window)]
 
 
 def by_zone(prepared: Sequence[Prepared]) -> list[list[Prepared]]:

@@ -84,7 +84,7 @@ class Strides:
         allocator = self._allocator
         zone = allocator.zone_of(pages[first])
         pcp = zone.pcps[cpu.index]
-        below_high = min(len(pages) - first, pcp.tuning.room(pcp.count))
+        below_high = min(len(pages) - first, pcp.tuning.room(pcp.count, allocator.views[zone][cpu.index].pressure))
         if below_high <= 0 or pcp.is_held or cpu.interrupts.forbid_strides():
             return 0
         path = self._path("free", cpu)

@@ -10,26 +10,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from simalloc.memory import PAGEBLOCK_ORDER, MigrateType, Zone
+from simalloc.memory.tuning import BELOW_HIGH, RECLAIM
 
 MOVABLE = MigrateType.MOVABLE
 
 
 class ZoneView:
-    """One CPU's view of one zone: `free_pages`, and the migratetype of pageblocks."""
+    """One CPU's view of one zone: `free_pages`, `pressure` (as `Tuning` is told), and the migratetype of pageblocks."""
 
-    __slots__ = ("_read", "_types", "_zone", "free_pages")
+    __slots__ = ("_read", "_types", "_zone", "free_pages", "pressure")
 
     def __init__(self, zone: Zone) -> None:
         self._zone = zone
         self._types: dict[int, MigrateType] = {}
         self._read = 0
         self.free_pages = 0
+        self.pressure = 0
         self.refresh()
 
     def refresh(self) -> None:
         """Look at the zone as it is now: the CPU holds its lock."""
-        self.free_pages = self._zone.free_pages
-        changes = self._zone.buddy.changes
+        zone = self._zone
+        free_pages = self.free_pages = zone.free_pages
+        below = BELOW_HIGH if free_pages < zone.watermarks.high else 0
+        self.pressure = below | RECLAIM if zone.reclaim_active else below
+        changes = zone.buddy.changes
         if self._read < len(changes):
             self._types.update(changes[self._read :])
             self._read = len(changes)

@@ -22,7 +22,7 @@ from simalloc.allocators.generation import (
     Entry,
     ListFree,
 )
-from simalloc.api.register import Figure, register
+from simalloc.api.marking import Figure, register
 from simalloc.machine import (
     Activity,
     Burst,

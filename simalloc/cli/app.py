@@ -62,7 +62,9 @@ def load_plugins(files: Iterable[Path] | None) -> None:
 
 def _tell_version(asked: bool) -> None:
     if asked:
-        typer.echo(f"simalloc {version_of('simalloc')}")
+        from simalloc.compiled import BUILD  # noqa: PLC0415
+
+        typer.echo(f"simalloc {version_of('simalloc')} ({BUILD})")
         raise typer.Exit
 
 

@@ -12,16 +12,17 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import repeat
 from operator import sub
+from typing import Final
 
-LEVELS = 16
+LEVELS: Final = 16
 
-_GRAIN = 64
+_GRAIN: Final = 64
 """Levels begin at multiples of so many uses."""
 
-_FARTHEST = 1 << 18
+_FARTHEST: Final = 1 << 18
 """Distances beyond this are all of the last level."""
 
-_NEVER = 1 << 62
+_NEVER: Final = 1 << 60
 """The distance of a page never used."""
 
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from simpy.events import Event
 
 from simalloc.machine.context import IDLE
+from simalloc.machine.op import Op
 from simalloc.machine.sleep import Sleep
 
 if TYPE_CHECKING:
-    from simalloc.machine.cpu import Cpu, Events
+    from simalloc.machine.cpu import Cpu
+    from simalloc.machine.op import Events
 
 
 class Board:
@@ -38,7 +40,7 @@ class Board:
         self._posted.pop(number, None)
 
 
-class Wake:
+class Wake(Op):
     """Op: wake everybody who waits for a number that has been posted."""
 
     __slots__ = ("board", "number")
@@ -54,7 +56,7 @@ class Wake:
             cpu.machine.fire(event, waiter)
 
 
-class AwaitPost:
+class AwaitPost(Op):
     """Op: be idle until a number has been posted; interrupts are served meanwhile."""
 
     __slots__ = ("board", "number")
@@ -69,7 +71,7 @@ class AwaitPost:
         board, number = self.board, self.number
         posted = board._posted.get(number)
         if posted is None:
-            event = Event(cpu.machine.env)
+            event = Event(cpu.machine.queue)
             board._waiting.setdefault(number, []).append((event, cpu))
             previous = cpu.switch(IDLE)
             yield from cpu.wait(event, cpu.machine.idle_step)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Final
 
 
 class Context(IntEnum):
@@ -20,5 +21,9 @@ class Context(IntEnum):
         return self.name.lower()
 
 
-IDLE, TASK, SOFTIRQ, HARDIRQ, NMI = Context
+IDLE: Final = Context.IDLE
+TASK: Final = Context.TASK
+SOFTIRQ: Final = Context.SOFTIRQ
+HARDIRQ: Final = Context.HARDIRQ
+NMI: Final = Context.NMI
 """The contexts by name: looking an attribute of an Enum up is slow, and done at every interrupt."""

@@ -12,14 +12,15 @@ and at the end of a step that unmasks them.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from simpy.events import AnyOf, Event
 
 from simalloc.machine.context import HARDIRQ, IDLE, SOFTIRQ, TASK, Context
 from simalloc.machine.interrupts import FOREVER, Interrupts
 from simalloc.machine.lock_class import Wait
+from simalloc.machine.op import Events, Program
 from simalloc.machine.rules import RuleBroken, TimeUp
 from simalloc.machine.sleep import Sleep
 from simalloc.machine.step import BH_OFF, BH_ON, IRQ_OFF, IRQ_ON, PREEMPT_OFF, PREEMPT_ON, Burst, Effect, Step
@@ -29,21 +30,6 @@ if TYPE_CHECKING:
     from simalloc.machine.machine import Machine
 
 T = TypeVar("T")
-
-
-class Op(Protocol):
-    """Anything a program may yield that is more than cycles."""
-
-    def perform(self, cpu: Cpu) -> Events[Any] | None:
-        """Do it on `cpu`; what the events return is what the program's `yield` gives back. None: it is done already."""
-        ...
-
-
-Events = Generator[Event, Any, T]
-"""What runs inside the machine: yields SimPy events, returns a T."""
-
-Program = Generator[Step | Burst | Op, Any, T]
-"""What runs on a CPU: yields steps and ops, returns a T."""
 
 
 class Cpu:
@@ -61,7 +47,7 @@ class Cpu:
 
     def __init__(self, machine: Machine, index: int) -> None:
         self.machine = machine
-        self.env = machine.env
+        self.queue = machine.queue
         self.index = index
         self.clock = 0
         self.horizon = FOREVER
@@ -126,17 +112,14 @@ class Cpu:
         If nothing is due up to then, the event queue is moved there: this CPU's event would come next anyway. In
         lockstep every step is an event.
         """
-        env, clock = self.env, self.clock
-        if clock > env._now:
-            queue = env._queue
-            if self.machine.lockstep or (queue and queue[0][0] <= clock):
-                return False
-            env._now = clock
-        return True
+        queue = self.queue
+        if self.clock <= queue.cycle:
+            return True
+        return not self.machine.lockstep and queue.advance(self.clock)
 
     def alarm(self, delay: int) -> Event:
         """Return an event that fires `delay` cycles from the event queue's now, in this CPU's place in the cycle."""
-        return self.machine.fire(Event(self.machine.env), self, delay)
+        return self.machine.fire(Event(self.queue), self, delay)
 
     def wait(self, event: Event, step: Step) -> Events[None]:
         """Run the one-cycle `step` (spinning, idling) until `event`, taking interrupts that are let in.
@@ -175,11 +158,11 @@ class Cpu:
         if alarm is not None:
             events.append(alarm)
         if self.machine.lookahead is not None:
-            self._poked = Event(self.env)
+            self._poked = Event(self.queue)
             events.append(self._poked)
-        yield AnyOf(self.env, events)
+        yield AnyOf(self.queue, events)
         if alarm is not None and not alarm.processed:
-            self.machine.cancel(alarm)
+            self.queue.cancel(alarm)
 
     def poke(self) -> None:
         """Make a CPU that waits look again at what is due: another has just sent it an interrupt."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from mypy_extensions import mypyc_attr
+
 from simalloc.machine.interrupts import FOREVER
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from simalloc.machine.step import Step
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Instrument:
     """Base of all observers: override what you want to see. Cycles are the CPU's local clock at the event.
 
@@ -126,7 +129,9 @@ class Hooks:
             if method is not getattr(Instrument, name):
                 setattr(self, name, (*getattr(self, name), getattr(instrument, name)))
         if self.step is not steps_before:
-            begin, end = instrument.window
+            # Through Any: compiled code would read the base class's window where a user's class has its own.
+            anyone: Any = instrument
+            begin, end = anyone.window
             self.steps_from = min(self.steps_from, begin)
             self.steps_until = max(self.steps_until, end) if steps_before else end
 

@@ -11,28 +11,29 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from simalloc.machine.context import HARDIRQ, NMI, SOFTIRQ, TASK
 from simalloc.machine.rules import Stuck
 from simalloc.machine.step import BH_ON, IRQ_ON, Effect
 
 if TYPE_CHECKING:
-    from simalloc.machine.cpu import Cpu, Events, Program
+    from simalloc.machine.cpu import Cpu
+    from simalloc.machine.op import Events, Program
 
-FOREVER = 1 << 62
-"""A cycle no simulation reaches."""
+FOREVER: Final = 1 << 60
+"""A cycle no simulation reaches. Below 1 << 62, the largest integer that compiled code holds without an object."""
 
-MAX_SOFTIRQ_RESTART = 10
+MAX_SOFTIRQ_RESTART: Final = 10
 """Rounds of __do_softirq before it hands over to ksoftirqd. Linux v4.10 (ea57485af8f4)."""
 
-MAX_SOFTIRQ_MS = 2
+MAX_SOFTIRQ_MS: Final = 2
 """Milliseconds after which it does so too."""
 
-SLICE_MS = 3
+SLICE_MS: Final = 3
 """How long ksoftirqd and a task that wants the CPU run in turns: the minimum granularity of CFS on 8 CPUs."""
 
-STORM = 1_000_000
+STORM: Final = 1_000_000
 """Interrupts in a row that leave a task no cycle, after which a run that has no end of its own is called stuck."""
 
 Handler = Callable[["Cpu"], "Program[None]"]

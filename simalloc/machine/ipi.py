@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING
 
 from simpy.events import Event
 
+from simalloc.machine.op import Op
+
 if TYPE_CHECKING:
-    from simalloc.machine.cpu import Cpu, Events
+    from simalloc.machine.cpu import Cpu
     from simalloc.machine.interrupts import Handler
     from simalloc.machine.machine import Machine
+    from simalloc.machine.op import Events
     from simalloc.machine.step import Step
 
 
-class SendIpi:
+class SendIpi(Op):
     """Op: send an interrupt to another CPU, where it arrives `machine.lookahead` cycles later and runs `handler`."""
 
     __slots__ = ("handler", "name", "target")
@@ -34,14 +37,14 @@ class SendIpi:
         self.target.poke()
 
 
-class Await:
+class Await(Op):
     """Op: wait, running the one-cycle `step`, until `count` others have arrived. Interrupts are served meanwhile."""
 
     def __init__(self, machine: Machine, count: int, step: Step) -> None:
         self.machine = machine
         self.step = step
         self.left = count
-        self._done = Event(machine.env)
+        self._done = Event(machine.queue)
 
     def arrive(self, cpu: Cpu) -> None:
         """Count one arrival, by a program on `cpu` that has just synced; the last one ends the wait."""
@@ -56,7 +59,7 @@ class Await:
             yield from cpu.wait(self._done, self.step)
 
 
-class Barrier:
+class Barrier(Op):
     """Op: wait, running the one-cycle `step`, until all `parties` have come here; then it starts anew.
 
     Each waiter has an event of its own: of several woken by one event the first could run ahead, and take the event
@@ -76,6 +79,6 @@ class Barrier:
             for other, woken in waiting:
                 cpu.machine.fire(woken, other)
             return
-        woken = Event(cpu.machine.env)
+        woken = Event(cpu.machine.queue)
         self._waiting.append((cpu, woken))
         yield from cpu.wait(woken, self.step)

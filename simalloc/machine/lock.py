@@ -21,8 +21,9 @@ from simalloc.machine.rules import RuleBroken, TimeUp
 from simalloc.machine.step import Step
 
 if TYPE_CHECKING:
-    from simalloc.machine.cpu import Cpu, Events
+    from simalloc.machine.cpu import Cpu
     from simalloc.machine.machine import Machine
+    from simalloc.machine.op import Events
 
 Waiter = tuple["Cpu", Event]
 """Who waits, and what wakes it."""
@@ -132,7 +133,7 @@ class SpinLock:
         """Queue, and spin until the lock has come to `cpu`; anew if another overtakes it on the last way."""
         self.asking.add(cpu.index)
         while True:
-            woken = Event(self.machine.env)
+            woken = Event(self.machine.queue)
             self.admit(cpu.clock, cpu.index)
             self.waiters.append((cpu, woken))
             yield from self._be_woken(cpu, woken)
@@ -179,7 +180,7 @@ class SpinLock:
 
     def ask_ahead(self, cpu: Cpu) -> Events[None]:
         """Take the lock, waiting for it from this CPU's clock on; if it does not come by itself, ask for it then."""
-        woken = Event(self.machine.env)
+        woken = Event(self.machine.queue)
         heappush(self.coming, (cpu.clock, cpu.index, (cpu, woken)))
         cpu.begin_wait(self)
         self.asking.add(cpu.index)

@@ -13,6 +13,8 @@ from __future__ import annotations
 from abc import ABC
 from typing import TYPE_CHECKING, ClassVar
 
+from mypy_extensions import mypyc_attr
+
 from simalloc.registry import Table
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from simalloc.machine.lock import SpinLock, Waiter
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class LockKind(ABC):
     """First come, first served; nothing to pay. Subclasses say what differs. An object serves many locks."""
 
@@ -56,6 +59,7 @@ class LockKind(ABC):
         return False
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Fifo(LockKind):
     """An ideal queue lock."""
 
@@ -68,6 +72,7 @@ class Fifo(LockKind):
         return 0
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class TestAndTestAndSet(LockKind):
     """Everybody reads until the lock looks free, then all try: the line goes round among them.
 
@@ -106,6 +111,7 @@ class TestAndTestAndSet(LockKind):
         return lock.last_holder is cpu and lock.random.random() < self.overtaking
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class TestAndSet(TestAndTestAndSet):
     """Everybody tries to write all the time, so the releaser's own store has to queue for the line."""
 
@@ -122,6 +128,7 @@ class TestAndSet(TestAndTestAndSet):
         return round(c * (1 + len(lock.waiters) / 2))
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Ticket(LockKind):
     """Fair, but everybody spins on one word: at a release the line's home answers waiters one by one."""
 
@@ -134,6 +141,7 @@ class Ticket(LockKind):
         return round(c * (1 + len(lock.waiters)) / 2)
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Mcs(LockKind):
     """Each waiter spins on a line of its own, which the releaser writes."""
 
@@ -149,6 +157,7 @@ class Mcs(LockKind):
         return self.handover(lock, releaser, first, held)
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class QSpinLock(Mcs):
     """Linux since v4.2: one waiter spins on the lock word (pending), further ones queue as in MCS.
 
@@ -170,6 +179,7 @@ class QSpinLock(Mcs):
         return c if held >= c else None
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Cna(Mcs):
     """Compact NUMA-aware lock: MCS that prefers waiters on the releaser's node; the others move to a second queue.
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from simalloc.machine.op import Op
 from simalloc.machine.step import PREEMPT_ON
 
 if TYPE_CHECKING:
-    from simalloc.machine.cpu import Cpu, Events
+    from simalloc.machine.cpu import Cpu
     from simalloc.machine.lock import SpinLock
+    from simalloc.machine.op import Events
 
 
-class Acquire:
+class Acquire(Op):
     """Op: take the lock, spinning until it is granted.
 
     It is tried at the end of the acquire step. A waiter whose interrupts are on serves them; the lock may be granted
@@ -38,7 +40,7 @@ class Acquire:
         yield from self.lock.ask(cpu)
 
 
-class TryAcquire:
+class TryAcquire(Op):
     """Op: take the lock if it is free; gives True, or False at once if it is not."""
 
     __slots__ = ("lock",)
@@ -61,7 +63,7 @@ class TryAcquire:
         return free
 
 
-class Release:
+class Release(Op):
     """Op: give the lock to whoever its kind says is next, if anybody waits.
 
     It is let go at the end of the release step. Raises RuleBroken if another CPU, or none, holds the lock.

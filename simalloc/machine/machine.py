@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import suppress
-from heapq import heapify, heappush
 from random import Random
 from typing import Any
 
-from simpy import Environment
-from simpy.events import Event, EventPriority
+from simpy.events import Event
 
 from simalloc.machine.context import Context
-from simalloc.machine.cpu import Cpu, Events, Program
+from simalloc.machine.cpu import Cpu
 from simalloc.machine.instrument import Hooks, Instrument
 from simalloc.machine.interrupts import FOREVER
 from simalloc.machine.lock_class import LockClass
+from simalloc.machine.op import Events, Program
+from simalloc.machine.queue import EventQueue
 from simalloc.machine.rules import Stuck, TimeUp
 from simalloc.machine.step import Activity, Step, StepTable
 from simalloc.machine.topology import Topology, Uniform
-
-RANK_OF_FIRST_CPU = 2
-"""Event priorities below this are SimPy's own (URGENT 0, NORMAL 1)."""
 
 
 class Machine:
@@ -42,7 +39,7 @@ class Machine:
         instruments: Sequence[Instrument] = (),
         topology: Topology | None = None,
     ) -> None:
-        self.env = Environment()
+        self.queue = EventQueue()
         self.ghz = ghz
         self.topology: Topology = topology or Uniform()
         self.lockstep = lockstep
@@ -51,7 +48,7 @@ class Machine:
         self.is_foreseeable = False
         self._has_run = False
         self._running = 0
-        self._ended = Event(self.env)
+        self._ended = Event(self.queue)
         self.hooks = Hooks()
         for instrument in instruments:
             self.hooks.register(instrument)
@@ -77,7 +74,7 @@ class Machine:
     @property
     def now(self) -> int:
         """The event queue's cycle: no CPU will act on anything shared before it."""
-        return self.env._now  # type: ignore[return-value]  # all delays are whole cycles
+        return self.queue.cycle
 
     def all_have_ended(self, cpu: Cpu) -> Events[None]:
         """Be idle on a CPU whose program has ended until all have: others may still send it IPIs."""
@@ -90,19 +87,8 @@ class Machine:
 
     def fire(self, event: Event, cpu: Cpu, delay: int = 0) -> Event:
         """Let `event` happen `delay` cycles from now, in `cpu`'s place among the events of that cycle; return it."""
-        event._ok = True
-        event._value = None
-        env = self.env
-        place = cpu.index if self._shuffle is None else self._shuffle.randrange(1 << 30)
-        # As Environment.schedule does it, without its two calls.
-        heappush(env._queue, (env._now + delay, EventPriority(RANK_OF_FIRST_CPU + place), next(env._eid), event))
+        self.queue.fire(event, delay, cpu.index if self._shuffle is None else self._shuffle.randrange(1 << 30))
         return event
-
-    def cancel(self, event: Event) -> None:
-        """Take an event that has not happened yet out of the queue: nothing dead stays there."""
-        queue = self.env._queue
-        queue[:] = [entry for entry in queue if entry[3] is not event]
-        heapify(queue)
 
     def lock_class(self, name: str) -> LockClass:
         """Return the class of this machine's locks made under this name."""
@@ -138,14 +124,14 @@ class Machine:
         )
         mains = []
         self._running = len(programs)
-        self._ended = Event(self.env)
+        self._ended = Event(self.queue)
         for cpu, program in zip(self.cpus, programs, strict=True):
             cpu.tallies = [[0] * len(self.steps) for _ in Context]
             cpu.tally = cpu.tallies[Context.IDLE]
             cpu.set_horizon()
             mains.append(cpu.main(program, context))
-            self.env.process(mains[-1])
-        self.env.run(until=until)
+            self.queue.process(mains[-1])
+        self.queue.run(until=until)
         end = self._stop(mains) if until is not None else self._last_clock()
         for cpu in self.cpus:
             cpu.tallies[Context.IDLE][self.idle_step.index] += end - cpu.clock

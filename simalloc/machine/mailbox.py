@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from simpy.events import Event
 
 from simalloc.machine.context import Context
+from simalloc.machine.op import Op
 
 if TYPE_CHECKING:
-    from simalloc.machine.cpu import Cpu, Events
+    from simalloc.machine.cpu import Cpu
+    from simalloc.machine.op import Events
 
 
 class Mailbox:
@@ -29,7 +31,7 @@ class Mailbox:
         return Post(self, item)
 
 
-class Post:
+class Post(Op):
     """Op: put one item in, and wake the reader; gives back whether there was room."""
 
     __slots__ = ("box", "item")
@@ -51,7 +53,7 @@ class Post:
         return True
 
 
-class Receive:
+class Receive(Op):
     """Op: take the first item, idle until there is one."""
 
     __slots__ = ("box",)
@@ -64,7 +66,7 @@ class Receive:
         box = self.box
         yield from cpu.sync()
         while not box.items:
-            box.reader, box.reader_cpu = Event(cpu.machine.env), cpu
+            box.reader, box.reader_cpu = Event(cpu.machine.queue), cpu
             previous = cpu.switch(Context.IDLE)
             yield from cpu.wait(box.reader, cpu.machine.idle_step)
             cpu.switch(previous)

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 from simalloc.machine.context import IDLE
 from simalloc.machine.interrupts import FOREVER
+from simalloc.machine.op import Op
 from simalloc.machine.rules import TimeUp
 
 if TYPE_CHECKING:
-    from simalloc.machine.cpu import Cpu, Events
+    from simalloc.machine.cpu import Cpu
+    from simalloc.machine.op import Events
 
 
-class Sleep:
+class Sleep(Op):
     """Op: be idle for `cycles` cycles, or until cycle `until`. Interrupts are served meanwhile."""
 
     __slots__ = ("cycles", "until")
@@ -44,7 +46,7 @@ class Sleep:
         cpu.switch(previous)
 
 
-class Sync:
+class Sync(Op):
     """Op: let every CPU reach this one's clock, to look at shared state without its lock."""
 
     __slots__ = ()

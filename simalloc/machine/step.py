@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from typing import Final
 
 
 class Effect(IntEnum):
@@ -24,7 +25,13 @@ class Effect(IntEnum):
     PREEMPT_ON = 6
 
 
-NONE, IRQ_OFF, IRQ_ON, BH_OFF, BH_ON, PREEMPT_OFF, PREEMPT_ON = Effect
+NONE: Final = Effect.NONE
+IRQ_OFF: Final = Effect.IRQ_OFF
+IRQ_ON: Final = Effect.IRQ_ON
+BH_OFF: Final = Effect.BH_OFF
+BH_ON: Final = Effect.BH_ON
+PREEMPT_OFF: Final = Effect.PREEMPT_OFF
+PREEMPT_ON: Final = Effect.PREEMPT_ON
 """The effects by name: looking an attribute of an Enum up is slow, and done at every step that masks."""
 
 

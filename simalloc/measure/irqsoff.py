@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from mypy_extensions import mypyc_attr
+
 from simalloc.machine import Cpu, Instrument, SpinLock, Step
 
 KEPT = 4000
@@ -85,6 +87,7 @@ class Found(Exception):  # noqa: N818
         self.window = window
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class IrqsOffTracer(Instrument):
     """Raises Found at the end of the first window of more than `limit` cycles."""
 

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from mypy_extensions import mypyc_attr
+
 from simalloc.machine import Cpu, Instrument
 
 ALL = "all"
@@ -50,6 +52,7 @@ class Lengths:
         return sorted(bins.items())
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Latency(Instrument):
     """IRQ-off and BH-off windows by CPU and site, interrupt latencies by CPU and name."""
 

@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from mypy_extensions import mypyc_attr
+
 from simalloc.machine import Cpu, Instrument, LockClass, SpinLock
 
 SHARPNESS = 4
@@ -83,6 +85,7 @@ class ClassStat:
         }
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class LockStat(Instrument):
     """Counts acquisitions, contentions and bounces (the lock was last held by another CPU), sums waits and holds."""
 

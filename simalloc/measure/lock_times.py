@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mypy_extensions import mypyc_attr
+
 from simalloc.machine import Cpu, Instrument, Machine, SpinLock
 
 Tell = Callable[[str, int, int, float], None]
@@ -25,6 +27,7 @@ class _Hold:
         self.stretches: list[tuple[int, int]] = []
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class LockTimes(Instrument):
     """Sums per CPU and lock class; `tell(what, start, end, cycles)` hears each of them, and when it was.
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from mypy_extensions import mypyc_attr
+
 from simalloc.machine import Cpu, Instrument, RuleBroken
 from simalloc.memory import Zone
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class PageChecker(Instrument):
     """Knows every page that a caller holds. Raises RuleBroken at the first page that is in two places."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mypy_extensions import mypyc_attr
+
 from simalloc.machine import Cpu, Instrument, Step
 
 
@@ -24,6 +26,7 @@ class Recorded:
         return self.step.cycles * self.times
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Recorder(Instrument):
     """Keeps a list of steps until it is emptied with `take`."""
 

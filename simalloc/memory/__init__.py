@@ -3,7 +3,7 @@
 from simalloc.memory.buddy import PAGEBLOCK_ORDER, Buddy
 from simalloc.memory.migratetype import MigrateType
 from simalloc.memory.pcp import Pcp
-from simalloc.memory.pcp_sizes import PcpSizes, sizes_v4_10, sizes_v5_14
+from simalloc.memory.pcp_sizes import PcpSizes, ZoneFacts, sizes_v4_10, sizes_v4_19, sizes_v5_14, sizes_v6_7
 from simalloc.memory.size import pages_of, size_of
 from simalloc.memory.tuning import Tuning
 from simalloc.memory.watermarks import Watermarks
@@ -19,8 +19,11 @@ __all__ = [
     "Tuning",
     "Watermarks",
     "Zone",
+    "ZoneFacts",
     "pages_of",
     "size_of",
     "sizes_v4_10",
+    "sizes_v4_19",
     "sizes_v5_14",
+    "sizes_v6_7",
 ]

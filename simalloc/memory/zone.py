@@ -12,7 +12,7 @@ from simalloc.memory.migratetype import MigrateType
 from simalloc.memory.pcp import Pcp
 from simalloc.memory.pcp_sizes import PcpSizes
 from simalloc.memory.tuning import Tuning
-from simalloc.memory.watermarks import watermarks_v4_10
+from simalloc.memory.watermarks import Watermarks, min_free_kib, watermarks
 
 FIRST_FRAME = 1 << 20
 """Where the first zone starts: at 4 GiB, as ZONE_NORMAL does on x86-64."""
@@ -26,6 +26,8 @@ class Zone:
 
     `free_pages` is NR_FREE_PAGES: the pages on the buddy lists. Pages on pcp lists are not free pages. `node` is the
     NUMA node the memory is on; `pcp_orders` are the orders that pcps have lists for, `tuning` how each adapts.
+    `marks` are its watermarks, by default those of a machine that has only this zone; `reclaim_active` is whether
+    kswapd works on it.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Zone:
         node: int = 0,
         pcp_orders: Sequence[int] = (0,),
         tuning: type[Tuning] = Tuning,
+        marks: Watermarks | None = None,
     ) -> None:
         if pages < SMALLEST_ZONE:
             raise ValueError(f"a zone of {pages} pages is too small; the smallest is {SMALLEST_ZONE} pages (16MiB)")
@@ -47,7 +50,8 @@ class Zone:
         self.pages = pages
         self.start = start
         self.end = start + pages
-        self.watermarks = watermarks_v4_10(pages)
+        self.watermarks = marks or watermarks(pages, pages, min_free_kib(pages, 1))
+        self.reclaim_active = False
         self.buddy = Buddy(start, pages)
         self.free_pages = pages
         self.sizes = sizes

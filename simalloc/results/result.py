@@ -39,14 +39,16 @@ class Result:
     of swept parameters; `planned`: how many cases the scenario has. Times are in `clock`'s unit. `definition`: the
     scenario as data, from which `simalloc.build` makes it again; `prices`: every cost parameter that was paid, with
     `value`, kind, about and source, and under `labels` whose it is where not everybody paid it. `timeline`: what was
-    recorded (`simalloc.measure.records`), in a file of its own. `plugins`: whose code beside simalloc's had to do with
-    it, with the name and sha256 of each and the version of `simalloc.api`; where there was none, result.json says
-    nothing.
+    recorded (`simalloc.measure.records`), in a file of its own. `simalloc` is the version that simulated it, and
+    `build` says whether its core was "compiled" or "pure Python": both give the same, so results compare without it.
+    `plugins`: whose code beside simalloc's had to do with it, with the name and sha256 of each and the version of
+    `simalloc.api`; where there was none, result.json says nothing.
     """
 
     scenario: str
     seed: int
     simalloc: str
+    build: str = field(default="", compare=False, kw_only=True)
     config: str
     clock: Row
     cases: list[Row]

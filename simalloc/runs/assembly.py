@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean
 
+from simalloc.compiled import BUILD
 from simalloc.results import Published, PublishedError, Result, Row, read_published
 from simalloc.runs.prices import prices
 from simalloc.scenario import Case, Scenario, ScenarioError
@@ -64,6 +65,7 @@ def _empty_result(scenario: Scenario, published: Published | None) -> Result:
         scenario=scenario.name,
         seed=scenario.seed,
         simalloc=version("simalloc"),
+        build=BUILD,
         config=scenario.digest(),
         clock={"preset": costs.name, "unit": costs.unit, "ghz": costs.clock_ghz},
         cases=[

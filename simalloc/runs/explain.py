@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,8 @@ from simalloc.machine import Context, Cpu, Program
 from simalloc.measure import Found, IrqsOffTracer, LongWindow, Recorded, Recorder
 from simalloc.results import Row
 from simalloc.runs import Model, build_model, run_workload
-from simalloc.scenario import Scenario, ScenarioError, build
+from simalloc.scenario import Scenario, ScenarioError
+from simalloc.scenario.load import with_settings
 
 BULK_PAGES = 64
 
@@ -49,23 +50,35 @@ class Explained:
         ]
 
 
-def explain(allocator: str, machine: Mapping[str, Any] | None = None) -> list[Explained]:
-    """Run each path of `allocator` once in each context and return what it did.
-
-    `machine` has keys as in a scenario, such as {"costs": {"irq_restore": 7}}. Raises ScenarioError for an unknown
-    allocator, and for keys that are wrong.
-    """
-    asked = {"name": "explain", "allocator": allocator, "workload": {"kind": "pagealloc", "batches": [1]}}
+def explained_scenario(
+    allocator: str, machine: Mapping[str, Any] | None = None, settings: Sequence[str] = ()
+) -> Scenario:
+    """Return the scenario whose machine, zone and allocator are explained. Raises ScenarioError as `explain` does."""
+    asked = {"name": "explain", "allocator": {"name": allocator}, "machine": dict(machine or {})}
     try:
-        scenario = build({**asked, "machine": dict(machine or {})})
+        return with_settings({**asked, "workload": {"kind": "pagealloc", "batches": [1]}}, settings)
     except ScenarioError as error:
         raise ScenarioError(str(error).removeprefix("allocator.name: ")) from None
+
+
+def sizes(scenario: Scenario) -> dict[str, int]:
+    """Return the sizes of a pcp, in pages: batch and high; high_min and high_max where high follows the load."""
+    return scenario.cases[0].sizes.as_dict()
+
+
+def explain(allocator: str, machine: Mapping[str, Any] | None = None, settings: Sequence[str] = ()) -> list[Explained]:
+    """Run each path of `allocator` once in each context and return what it did.
+
+    `machine` has keys as in a scenario, such as {"costs": {"irq_restore": 7}}; `settings` are `key=value` for any key.
+    Raises ScenarioError for an unknown allocator, and for keys that are wrong.
+    """
+    scenario = explained_scenario(allocator, machine, settings)
     return [found for context in (Context.TASK, Context.SOFTIRQ, Context.HARDIRQ) for found in _in(context, scenario)]
 
 
 def _in(context: Context, scenario: Scenario) -> list[Explained]:
     recorder = Recorder()
-    model = build_model(scenario, scenario.cases[0], [recorder])
+    model = build_model(scenario, scenario.cases[0])
     found: list[Explained] = []
     cpu = model.machine.cpus[0]
     model.machine.run([_paths(model, cpu, recorder, found)], context)
@@ -77,8 +90,12 @@ def _paths(model: Model, cpu: Cpu, recorder: Recorder, found: list[Explained]) -
     allocator, pcp = model.allocator, model.zone.pcps[cpu.index]
 
     def keep(path: str, program: Program[Any]) -> Generator[Any, Any, Any]:
-        recorder.take()
+        # Only while it looks does the recorder want every step; what must happen in between may go in strides.
+        model.machine.hooks.register(recorder)
+        cpu.set_horizon()
         result = yield from program
+        model.machine.hooks.drop(recorder)
+        cpu.set_horizon()
         found.append(Explained(path, cpu.context.label, recorder.take()))
         return result
 
@@ -92,9 +109,16 @@ def _paths(model: Model, cpu: Cpu, recorder: Recorder, found: list[Explained]) -
         held.append(_page((yield from keep("alloc, pcp empty: refill", allocator.alloc_pages(cpu)))))
         held.append(_page((yield from keep("alloc, pcp hit", allocator.alloc_pages(cpu)))))
         yield from keep("free, below high", allocator.free_pages(cpu, held.pop()))
-        yield from allocator.alloc_pages_each(cpu, pcp.high, held)
-        yield from allocator.free_pages_each(cpu, held[1 : pcp.high - pcp.count])
+        # Where high follows the load, what is allocated for it raises it.
+        while (more := pcp.tuning.room(pcp.count) + 2 - len(held)) > 0:
+            yield from allocator.alloc_pages_each(cpu, more, held)
+        yield from allocator.free_pages_each(cpu, held[1 : pcp.tuning.room(pcp.count) + 1])
         yield from keep("free, at high: drain", allocator.free_pages(cpu, held[0]))
+        if allocator.generation.entry.locks:
+            pcp.is_held = True
+            page = _page((yield from keep("alloc, pcp's lock taken", allocator.alloc_pages(cpu))))
+            yield from keep("free, pcp's lock taken", allocator.free_pages(cpu, page))
+            pcp.is_held = False
     else:
         page = _page((yield from keep("alloc, straight from the buddy lists", allocator.alloc_pages(cpu))))
         yield from keep("free, straight to the buddy lists", allocator.free_pages(cpu, page))
@@ -117,9 +141,14 @@ def _page(pfn: int | None) -> int:
     return pfn
 
 
-def explain_text(allocator: str, paths: list[Explained], heading: Callable[[str], str] = str) -> str:
+def explain_text(
+    allocator: str, paths: list[Explained], pcp: Mapping[str, int] | None = None, heading: Callable[[str], str] = str
+) -> str:
     """Return the paths as text; a bar marks the steps that run with interrupts masked."""
-    lines = [f"{allocator}: each path, recorded from a run of it. Costs in cycles. | = interrupts masked", ""]
+    lines = [f"{allocator}: each path, recorded from a run of it. Costs in cycles. | = interrupts masked"]
+    if pcp:
+        lines.append("a pcp's sizes, in pages: " + ", ".join(f"{name} {pages}" for name, pages in pcp.items()))
+    lines.append("")
     for path in paths:
         total = f"{path.cycles} cycles, {path.irqs_off} of them with interrupts masked"
         lines.append(heading(f"in {path.context}: {path.path} ({total})"))

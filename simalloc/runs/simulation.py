@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import count
 from multiprocessing import Pool
 from pathlib import Path
 
@@ -79,6 +80,8 @@ def build_model(scenario: Scenario, case: Case, instruments: Sequence[Instrument
         allocator.expect_drains()
     for index, source in enumerate(scenario.interrupts):
         attach(machine, source, index, scenario.seed)
+    if case.memory.vmstat_ms is not None:
+        _attach_vmstat(machine, allocator, machine.milliseconds(case.memory.vmstat_ms))
     return Model(machine, zones, steps, allocator)
 
 
@@ -97,6 +100,7 @@ def _zones(scenario: Scenario, case: Case) -> Iterator[Zone]:
                 node=node,
                 pcp_orders=case.version.pcp_orders,
                 tuning=case.version.tuning,
+                marks=case.watermarks,
             )
             if memory.initial == "warmed":
                 warm(zone, MigrateType.UNMOVABLE)
@@ -122,6 +126,18 @@ def attach(machine: Machine, source: InterruptSpec, index: int, seed: int) -> No
         else:
             times = arrivals(source.arrivals, second / source.hz, stream(seed, 2, index, cpu), on, off)
         machine.cpus[cpu].interrupts.attach(source.name, times, handler, nmi=source.nmi)
+
+
+def _attach_vmstat(machine: Machine, allocator: Allocator, interval: int) -> None:
+    """Have a timer wake each CPU's vmstat worker once an interval, spread evenly over it."""
+
+    def wake(cpu: Cpu) -> Program[None]:
+        cpu.interrupts.queue_work(allocator.vmstat_update)
+        yield from ()
+
+    cpus = len(machine.cpus)
+    for cpu in machine.cpus:
+        cpu.interrupts.attach("vmstat", count(interval * (cpu.index + 1) // cpus, interval), wake)
 
 
 def record(model: Model, start: int, stop: int, limit: int = LIMIT) -> Timeline:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simalloc.allocators import VERSIONS, Generation
-from simalloc.memory import PcpSizes, pages_of, size_of
-from simalloc.memory.watermarks import watermarks_v4_10
+from simalloc.memory import PcpSizes, size_of
+from simalloc.memory.watermarks import Watermarks
 from simalloc.scenario.errors import Path, Problem
 from simalloc.scenario.machine import MachineSpec
 from simalloc.scenario.parts import MemorySpec
@@ -22,6 +22,7 @@ class Case:
     label: str
     version: Generation
     sizes: PcpSizes
+    watermarks: Watermarks
     machine: MachineSpec
     memory: MemorySpec
     workload: WorkloadSpec
@@ -33,11 +34,7 @@ class Case:
 
     def nodes(self) -> dict[int, list[int]]:
         """Return the NUMA nodes in use, each with its CPUs."""
-        topology = self.machine.cost_model().topology(self.machine.cpus)
-        nodes: dict[int, list[int]] = {}
-        for cpu in range(self.machine.cpus):
-            nodes.setdefault(topology.node(cpu), []).append(cpu)
-        return nodes
+        return self.machine.nodes()
 
     def interval_is_the_workloads(self) -> bool:
         """Whether one run gives figures with intervals, or figures that cannot vary."""
@@ -61,10 +58,9 @@ def check_fit(path: Path, case: Case) -> None:
         raise Problem(
             ("machine", "cpus"), f"{case.machine.cpus} CPUs are too few; this workload needs {workload.cpus_needed()}"
         )
-    zone = pages_of(case.memory.zone)
     parked = case.sizes.high + 2 * case.sizes.batch
     cpus = max(map(len, case.nodes().values()))
-    needed = cpus * (workload.pages_needed() + parked) + watermarks_v4_10(zone).high
+    needed = cpus * (workload.pages_needed() + parked) + case.watermarks.high
     if needed > case.memory.usable_pages() * case.memory.zones_per_node:
         key = "span" if case.memory.initial == "fragmented" else "zone"
         raise Problem(

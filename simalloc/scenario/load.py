@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -25,7 +25,25 @@ def load(name: str, overrides: Sequence[str] = (), seed: int | None = None, *, g
     """
     load_installed()
     file = find(name)
-    source = _Source(str(file), _parse(file))
+    return _scenario(_Source(str(file), _parse(file)), file.parent, overrides, seed, grid)
+
+
+def with_settings(data: Mapping[str, Any], settings: Sequence[str]) -> Scenario:
+    """Return the scenario that `data` describes, with `key=value` settings over it. Raises ScenarioError."""
+    return _scenario(_Source("", _mapping(data)), None, settings)
+
+
+def _mapping(data: Mapping[str, Any]) -> CommentedMap:
+    return CommentedMap({key: _mapping(value) if isinstance(value, Mapping) else value for key, value in data.items()})
+
+
+def _scenario(
+    source: _Source,
+    folder: FilePath | None,
+    overrides: Sequence[str],
+    seed: int | None = None,
+    grid: Sequence[str] = (),
+) -> Scenario:
     for override in [overrides] if isinstance(overrides, str) else overrides:
         source.override(override)
     for axis in grid:
@@ -35,8 +53,8 @@ def load(name: str, overrides: Sequence[str] = (), seed: int | None = None, *, g
     try:
         scenario = Scenario.model_validate(source.plain())
         _ = scenario.cases
-        if scenario.published is not None:
-            _check_published(scenario.published, file.parent)
+        if scenario.published is not None and folder is not None:
+            _check_published(scenario.published, folder)
     except ValidationError as error:
         raise ScenarioError("\n".join(source.located(p) for p in problems_of(error, model_at))) from None
     except Problem as problem:
@@ -141,6 +159,8 @@ class _Source:
         below = [origin for path, origin in self.set_by.items() if path[: len(problem.path)] == problem.path]
         if below and problem.path:
             return f"{below[-1]}: {problem}"
+        if not self.file:
+            return str(problem)
         line, column = self._position(problem.path)
         return f"{self.file}:{line}:{column}: {problem}"
 

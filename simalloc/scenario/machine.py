@@ -72,6 +72,14 @@ class MachineSpec(Strict):
         shape = self.cost_model().shape
         return self.cpus if shape is None else shape.cpus // (shape.sockets * shape.nodes_per_socket)
 
+    def nodes(self) -> dict[int, list[int]]:
+        """Return the NUMA nodes in use, each with its CPUs."""
+        topology = self.cost_model().topology(self.cpus)
+        nodes: dict[int, list[int]] = {}
+        for cpu in range(self.cpus):
+            nodes.setdefault(topology.node(cpu), []).append(cpu)
+        return nodes
+
     def cost_model(self) -> CostModel:
         """Return the preset with the changes asked for."""
         model = preset(self.preset).with_cycles(self.costs)

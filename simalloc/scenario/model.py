@@ -15,8 +15,7 @@ from simalloc.allocators import VERSIONS, Generation
 from simalloc.hardware import preset
 from simalloc.machine import LOCK_KINDS
 from simalloc.measure import INSTRUMENTS
-from simalloc.memory import PcpSizes, pages_of
-from simalloc.memory.watermarks import watermarks_v4_10
+from simalloc.memory import Watermarks, ZoneFacts, pages_of
 from simalloc.registry import Plugin, Table, load_installed
 from simalloc.scenario.case import Case, check_fit
 from simalloc.scenario.errors import Path, Problem, ScenarioError, dotted, problems_of, suggestion
@@ -159,11 +158,19 @@ class Scenario(Strict):
             raise Problem((*path, "allocator"), f"name one; known are {', '.join(VERSIONS)}")
         version = _with_parameters(VERSIONS[allocator.name], allocator, spec.allocator, path)
         machine = _over(self.machine, spec.machine, (*path, "machine"))
-        pages = pages_of(self.memory.zone)
-        computed = version.sizes(pages, machine.cpus_per_node(), watermarks_v4_10(pages).low)
-        sizes = computed.with_batch(allocator.batch) if allocator.batch else computed
+        marks = self.memory.watermarks(len(machine.nodes()), version.min_free_at_most)
+        facts = self._facts(version, machine, marks)
+        if allocator.batch_scale_max is not None and not version.tuning.scales:
+            whose = path if spec.allocator.batch_scale_max is not None else ()
+            raise Problem(
+                (*whose, "allocator", "batch_scale_max"),
+                f"refills and drains of {version.name} are always one batch; they grow from v5.14 on",
+            )
+        computed = version.sizes_of(facts, None, allocator.batch_scale_max)
+        sizes = version.sizes_of(facts, allocator.batch, allocator.batch_scale_max)
         if allocator.high:
-            sizes = PcpSizes(sizes.batch, allocator.high)
+            fixed = None if sizes.high_max is None else allocator.high
+            sizes = replace(sizes, high=allocator.high, high_max=fixed)
         if allocator.high and sizes.high < sizes.batch:
             whose = path if spec.allocator.high else ()
             raise Problem(
@@ -180,7 +187,7 @@ class Scenario(Strict):
                 "machine.topology makes a larger one",
             )
         workload = _over(self.workload, spec.workload, (*path, "workload"))
-        case = Case(spec.label, version, sizes, machine, self.memory, workload, parameters)
+        case = Case(spec.label, version, sizes, marks, machine, self.memory, workload, parameters)
         check_fit(path, case)
         return case
 
@@ -207,6 +214,15 @@ class Scenario(Strict):
     def _left_out(self) -> set[str]:
         """Return keys that came after results were first published, and say nothing where they are empty."""
         return set() if self.instruments else {"instruments"}
+
+    def _facts(self, version: Generation, machine: MachineSpec, marks: Watermarks) -> ZoneFacts:
+        """Return what the sizes of pcps follow from. Raises Problem for a sysctl that this version does not have."""
+        fraction = self.memory.percpu_pagelist_high_fraction or 0
+        if fraction and not version.tuning.scales:
+            raise Problem(
+                ("memory", "percpu_pagelist_high_fraction"), f"{version.name} has no such sysctl; it came with v5.14"
+            )
+        return ZoneFacts(pages_of(self.memory.zone), machine.cpus_per_node(), marks, fraction)
 
     def definition(self) -> dict[str, Any]:
         """Return the scenario as data, what was left to its default left out: `build` makes the same one of it."""

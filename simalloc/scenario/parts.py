@@ -17,7 +17,8 @@ from pydantic_core import CoreSchema, core_schema
 
 from simalloc.allocators import VERSIONS
 from simalloc.measure import INSTRUMENTS
-from simalloc.memory import SMALLEST_ZONE, pages_of
+from simalloc.memory import SMALLEST_ZONE, Watermarks, pages_of
+from simalloc.memory.watermarks import min_free_kib, watermarks
 from simalloc.registry import Table
 from simalloc.results import FIGURE_ABOUT
 from simalloc.scenario.errors import suggestion
@@ -66,10 +67,28 @@ class MemorySpec(Strict):
         default="fresh",
         description="fresh = as after boot; warmed = pcp lists filled; fragmented = only scattered single pages free",
     )
+    min_free_kbytes: Annotated[int, Field(ge=128, le=1 << 30)] | None = Field(
+        default=None,
+        description="sysctl vm.min_free_kbytes, KiB, split over the zones: what watermarks follow from; by default as "
+        "the kernel computes it",
+    )
+    transparent_hugepages: bool = Field(
+        default=True, description="they raise the default min_free_kbytes, as on most distributions"
+    )
+    percpu_pagelist_high_fraction: Annotated[int, Field(ge=8, le=1 << 30)] | None = Field(
+        default=None,
+        description="sysctl vm.percpu_pagelist_high_fraction, from v5.14: a zone's CPUs share this part of it (1/n) as "
+        "their pcp high, which then stays as it is",
+    )
     drain_on_failure: bool = Field(
         default=False,
         description="a task whose allocation fails has all CPUs' pcp lists drained (by IPIs in v4.10, then workers, by "
         "itself in v6.1) and tries again; CPUs may run less far ahead, so it is slower",
+    )
+    vmstat_ms: Annotated[float, Field(gt=0, le=1e6)] | None = Field(
+        default=None,
+        description="every so many ms each CPU's vmstat worker lets its pcp high decay and drains what is idle (v6.7; "
+        "1000 in the kernel); CPUs begin at different times; without it no worker runs",
     )
     span: str = Field(default="256MiB", description="fragmented: the part of the zone that has free pages")
     free_share: Annotated[float, Field(gt=0, le=0.5)] = Field(
@@ -83,6 +102,14 @@ class MemorySpec(Strict):
         if pages < SMALLEST_ZONE:
             raise ValueError(f"{size!r} is {pages} pages; the smallest zone is {SMALLEST_ZONE} pages (16MiB)")
         return size
+
+    def watermarks(self, nodes: int, at_most_kib: int) -> Watermarks:
+        """Return each zone's watermarks on a machine with so many nodes, all zones being of one size."""
+        zones, pages = nodes * self.zones_per_node, pages_of(self.zone)
+        kib = self.min_free_kbytes
+        if kib is None:
+            kib = min_free_kib(zones * pages, zones, at_most=at_most_kib, huge_pages=self.transparent_hugepages)
+        return watermarks(pages, zones * pages, kib)
 
     def usable_pages(self) -> int:
         """Return how many pages are free at the start."""
@@ -99,7 +126,13 @@ class AllocatorSpec(Strict):
 
     name: str | None = Field(default=None, description="a kernel version; `simalloc list allocators`")
     batch: Annotated[int, Field(ge=1)] | None = Field(default=None, description="pages per refill and drain")
-    high: Annotated[int, Field(ge=1)] | None = Field(default=None, description="pcp count at which a free drains")
+    high: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="pcp count at which a free drains; fixed, also where it would follow the load"
+    )
+    batch_scale_max: Annotated[int, Field(ge=0, le=16)] | None = Field(
+        default=None,
+        description="PCP_BATCH_SCALE_MAX: by how many doublings a refill or drain may exceed a batch; 5 from v6.7 on",
+    )
 
     @field_validator("name")
     @classmethod

@@ -9,6 +9,7 @@ from simalloc.registry import Table
 from simalloc.workloads.alloc_bench import AllocBench, AllocBenchSpec
 from simalloc.workloads.base import Measured, Strict, Workload, WorkloadSpec
 from simalloc.workloads.lock_loop import LockLoop, LockLoopSpec
+from simalloc.workloads.memory_pressure import MemoryPressure, MemoryPressureSpec
 from simalloc.workloads.mixed import Mixed, MixedSpec
 from simalloc.workloads.nic_rx import NicRx, NicRxSpec
 from simalloc.workloads.page_fault import PageFault, PageFaultSpec
@@ -49,6 +50,11 @@ _KINDS: dict[str, Kind] = {
     "producer-consumer": Kind(
         ProducerConsumerSpec, ProducerConsumer, "pages allocated on one CPU and freed on another, in pairs"
     ),
+    "memory-pressure": Kind(
+        MemoryPressureSpec,
+        MemoryPressure,
+        "readers fill the page cache of a full zone; kswapd, direct reclaim and drains of all lists make room",
+    ),
     "mixed": Kind(MixedSpec, Mixed, "a weighted blend of allocations and frees with think times"),
     "lock-loop": Kind(LockLoopSpec, LockLoop, "think, take one lock, hold it, let go: what a kind of lock does alone"),
 }
@@ -64,6 +70,8 @@ __all__ = [
     "LockLoop",
     "LockLoopSpec",
     "Measured",
+    "MemoryPressure",
+    "MemoryPressureSpec",
     "Mixed",
     "MixedSpec",
     "NicRx",

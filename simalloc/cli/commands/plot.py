@@ -22,12 +22,12 @@ class FigureFormat(StrEnum):
 @app.command()
 def plot(
     folder: RunFolder,
-    plugin: Plugins = None,
     kind: Annotated[
         list[str] | None,
         typer.Option(help="figure to draw, such as cycles; repeatable; without it, those the scenario asks for"),
     ] = None,
     format_: Annotated[FigureFormat, typer.Option("--format", help="what to write")] = FigureFormat.BOTH,
+    plugin: Plugins = None,
 ) -> None:
     """Draw figures of a saved run again."""
     from simalloc.plots import NoSuchFigure, checked, draw, wanted  # noqa: PLC0415

@@ -14,8 +14,8 @@ from simalloc.cli.saving import saved_run
 @app.command()
 def report(
     folder: RunFolder,
-    plugin: Plugins = None,
     out: Annotated[Path | None, typer.Option(help="file to write; without it, DIR/report.html")] = None,
+    plugin: Plugins = None,
 ) -> None:
     """Write one HTML file about a saved run: figures, tables, timeline, scenario, prices. It needs no network."""
     from simalloc.plots import NoSuchFigure  # noqa: PLC0415
