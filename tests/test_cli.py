@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -142,22 +140,6 @@ def test_the_same_bytes_with_any_hash_seed_and_any_number_of_jobs() -> None:
         for jobs, seed in [("1", "0"), ("1", "4711"), ("2", "1"), ("3", "99")]
     }
     assert len(outputs) == 1
-
-
-def test_ctrl_c_is_exit_code_130_and_what_has_finished_is_saved(tmp_path: Path) -> None:
-    # The first case is short, the second would take minutes.
-    scenario = tmp_path / "s.yaml"
-    scenario.write_text(
-        "name: s\nallocator: v4.10\nworkload: {kind: pagealloc, batches: [1]}\n"
-        "compare:\n  - {label: short}\n  - {label: long, workload: {batches: [16384], rounds: 10000}}\n"
-    )
-    command = [sys.executable, "-m", "simalloc.cli", "run", str(scenario), "--jobs", "1", "--out", str(tmp_path / "o")]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    time.sleep(4)
-    process.send_signal(signal.SIGINT)
-    stderr = process.communicate(timeout=60)[1]
-    assert (process.returncode, "stopped; 1 of 2 cases finished" in stderr, "Traceback" in stderr) == (130, True, False)
-    assert (tmp_path / "o" / "result.json").is_file()
 
 
 def test_a_table_of_very_many_points_is_not_printed(tmp_path: Path) -> None:

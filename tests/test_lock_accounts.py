@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from simalloc.machine import Activity, Cpu, Effect, Instrument, LockClass, Machine, Program, Sleep, SpinLock, Uniform
 from simalloc.measure import LockStat, LockTimes
+from simalloc.runs import run
 from simalloc.runs.explain import first_long_window, window_text
-from simalloc.runs.simulation import run
 from simalloc.scenario import build
 from simalloc.workloads.windows import Windows
 from tests.conftest import Bench

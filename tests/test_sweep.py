@@ -140,9 +140,9 @@ def test_ctrl_c_keeps_what_has_finished(tmp_path: Path, scenario: Scenario, monk
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "InProcess", lambda: Failing(interrupt))
+        patch.setattr(module, "InProcess", lambda *_: Failing(interrupt))
         stopped = run_sweep(scenario, out=tmp_path)
-    assert (stopped.stopped, stopped.finished, len(stopped.files)) == (True, 2, 4)
+    assert (stopped.stopped is not None, stopped.finished, len(stopped.files)) == (True, 2, 4)
     assert run_sweep(scenario, out=tmp_path).reused == 2
 
 

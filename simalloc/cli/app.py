@@ -19,10 +19,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-EXIT_FAILED = 1
-EXIT_WRONG_INPUT = 2
-EXIT_STOPPED = 130
-
 
 class Format(StrEnum):
     """How results go to stdout."""
@@ -48,6 +44,15 @@ RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="where a run was 
 Plugins = Annotated[
     list[Path] | None,
     typer.Option("--plugin", metavar="FILE", help="Python file with your own allocator or workload; repeatable"),
+]
+MaxTime = Annotated[
+    str | None, typer.Option(metavar="TIME", help="refuse or stop what takes longer, such as 20min; a day by default")
+]
+MaxMemory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE", help="refuse or stop what needs more, all processes together; most of what there is by default"
+    ),
 ]
 Seed = Annotated[int | None, typer.Option(help="seed of everything random, over the scenario's")]
 

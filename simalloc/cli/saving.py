@@ -2,34 +2,101 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from simalloc.results import Result
 
+STALE = ("*.trace.json.gz", "*.ftrace.txt", "report.html")
+"""What is made of a run beside its figures: it goes when another run's result comes."""
 
-def save_run(result: Result, out: Path, write: Callable[[str], object], *, whole: bool = True) -> None:
-    """Save a run and the figures it asks for. Raises ScenarioError, the run saved, if it has not what one shows.
 
-    Of a run that is not `whole`, all figures that apply are drawn.
+class NotSaved(Exception):  # noqa: N818
+    """Something could not be written, or not be drawn; the text says what, and what there is all the same."""
+
+
+@contextmanager
+def run_folder(out: Path) -> Iterator[None]:
+    """Have a folder for one run, before anything is simulated: what cannot be saved should not be waited for.
+
+    Raises ScenarioError if it cannot be written to, if it is a sweep's, and if another command is writing into it.
     """
-    from simalloc.plots import NoSuchFigure, applying, draw, wanted  # noqa: PLC0415
+    from simalloc.results.files import InUse, alone_in  # noqa: PLC0415
     from simalloc.scenario import ScenarioError  # noqa: PLC0415
+
+    make_folder(out)
+    if (out / "runs.jsonl").exists():
+        raise ScenarioError(f"--out {out}: has a sweep in it, whose result would be overwritten; give another --out")
+    try:
+        with alone_in(out):
+            yield
+    except InUse as error:
+        raise ScenarioError(f"--out {error}") from None
+
+
+def make_folder(out: Path) -> None:
+    """Make the folder and write into it, to see that it can be. Raises ScenarioError."""
+    from simalloc.results import write_whole  # noqa: PLC0415
+    from simalloc.scenario import ScenarioError  # noqa: PLC0415
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / f".probe.{os.getpid()}"
+        write_whole(probe, "")
+        probe.unlink(missing_ok=True)
+    except OSError as error:
+        raise ScenarioError(f"--out {out}: cannot be written: {error.strerror}") from None
+
+
+def save_result(result: Result, out: Path) -> list[Path]:
+    """Save a run, and take away what an earlier run left: a folder never mixes two. Return the files.
+
+    Raises NotSaved if there is no room.
+    """
+    from simalloc.results import FIGURE_ABOUT  # noqa: PLC0415
     from simalloc.traces import write_traces  # noqa: PLC0415
 
-    files = [*result.save(out), *write_traces(result, out)]
+    stale = [out / f"{name}.{ending}" for name in FIGURE_ABOUT for ending in ("png", "svg")]
+    stale += [file for pattern in STALE for file in out.glob(pattern)]
     try:
-        files += draw(result, out, wanted(result) if whole else applying(result))
+        for file in stale:
+            file.unlink(missing_ok=True)
+        return [*result.save(out), *write_traces(result, out)]
+    except OSError as error:
+        raise NotSaved(f"{error.filename or out}: cannot be written: {error.strerror}") from None
+
+
+def draw_figures(result: Result, out: Path, names: list[str] | None, formats: tuple[str, ...]) -> list[Path]:
+    """Draw figures of a run, those the scenario asks for unless `names` says which; return the files.
+
+    Of a partial run, without names, all that apply. Raises NotSaved, or ScenarioError for a figure that the run has not
+    what it takes.
+    """
+    from simalloc.scenario import ScenarioError  # noqa: PLC0415
+
+    os.environ["MPLBACKEND"] = "agg"  # figures go to files: whatever shows them elsewhere is not asked for
+    kept, asked = f"The run is saved in {out}", names
+    try:
+        from simalloc.plots import NoSuchFigure, applying, checked, draw, wanted  # noqa: PLC0415
+    except Exception as error:  # a broken matplotlib can raise anything
+        raise NotSaved(f"figures cannot be drawn: {type(error).__name__}: {error}. {kept}") from None
+    try:
+        if names is None:
+            names = applying(result) if result.partial else wanted(result)
+        return draw(result, out, checked(result, names), formats)
     except NoSuchFigure as error:
-        raise ScenarioError(f"plots: {error}. The run is saved in {out}") from None
-    write("\n" + "".join(f"saved {file}\n" for file in files))
+        raise ScenarioError(f"{'plots' if asked is None else '--kind'}: {error}. {kept}") from None
+    except OSError as error:
+        raise NotSaved(f"{error.filename or out}: cannot be written: {error.strerror}. {kept}") from None
 
 
 def saved_run(folder: Path) -> Result:
     """Read a saved run. Raises ScenarioError."""
-    from simalloc.results import load_result  # noqa: PLC0415
+    from simalloc.results import NotAResult, load_result  # noqa: PLC0415
     from simalloc.scenario import ScenarioError  # noqa: PLC0415
 
     advice = "give the folder that `simalloc run` or `simalloc sweep` named"
@@ -38,17 +105,6 @@ def saved_run(folder: Path) -> Result:
     except FileNotFoundError as error:
         raise ScenarioError(f"{folder}: no saved run: there is no {error.filename}; {advice}") from None
     except OSError as error:
-        raise ScenarioError(f"{folder}: no saved run: {error.filename}: {error.strerror}; {advice}") from None
-    except (ValueError, TypeError, KeyError, EOFError):
-        fault = "its files are not whole, or not of this version; run it again"
-        raise ScenarioError(f"{folder}: no saved run that can be read: {fault}") from None
-
-
-def make_folder(out: Path) -> None:
-    """Make the folder before anything is simulated: a run that cannot be saved should not be waited for."""
-    from simalloc.scenario import ScenarioError  # noqa: PLC0415
-
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ScenarioError(f"--out {out}: cannot be written: {error.strerror}") from None
+        raise ScenarioError(f"{folder}: no saved run: {error.filename or folder}: {error.strerror}; {advice}") from None
+    except NotAResult as error:
+        raise ScenarioError(f"{folder}: no saved run that can be read: {error}; run it again") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,9 @@ MOST_POINTS = 60
 def show_progress(text: str) -> None:
     """Show one line of progress, over the last; to a terminal only."""
     if sys.stderr.isatty():
-        sys.stderr.write(f"\r\033[K{text}")
-        sys.stderr.flush()
+        with suppress(OSError):
+            sys.stderr.write(f"\r\033[K{text}")
+            sys.stderr.flush()
 
 
 def refuse_files(options: dict[str, object]) -> None:
@@ -55,6 +57,8 @@ def print_result(about: str, result: Result) -> None:
 
     clock = result.clock
     typer.echo(f"{result.scenario}: {about}" if about else result.scenario)
+    if result.partial:
+        typer.echo(f"PARTIAL: {result.partial} are done; figures of the rest are missing, or of fewer replications")
     typer.echo(f"machine {clock['preset']}, {clock['unit']} at {clock['ghz']:g} GHz, seed {result.seed}\n")
     swept = any(row["metric"] == "alloc" and "batch" in row for row in result.rows)
     points = result.planned // max(len(result.cases), 1)
@@ -79,7 +83,7 @@ def print_swept(swept: Swept, out: Path) -> None:
     typer.echo(f"\n{swept.finished} of {swept.total} runs done, {swept.reused} of them before")
     for failure in swept.failures:
         typer.echo(f"failed: {failure}", err=True)
-    if swept.stopped:
+    if swept.stopped is not None:
         typer.echo("stopped; the same command does the rest", err=True)
     typer.echo("".join(f"saved {file}\n" for file in swept.files) + f"figures: simalloc plot {out}")
 

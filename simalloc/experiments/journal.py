@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from pathlib import Path
 from time import monotonic
 
-from simalloc.runs.task import Key, Record, SweepFailed, this_version
+from simalloc.results.files import locked
+from simalloc.runs.task import Key, Record, RunFailed, this_version
 from simalloc.scenario import ScenarioError
 
 SYNC_EVERY = 1.0
 """Seconds of finished runs that a power cut may lose; a killed process loses none."""
+
+
+class SweepFailed(RunFailed):
+    """The sweep cannot go on: a full disk, no workers, a lost cluster. What had been recorded is whole."""
 
 
 class Journal:
@@ -27,12 +31,10 @@ class Journal:
         self.records: dict[Key, Record] = {}
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o666)
         except OSError as error:
             raise ScenarioError(f"{self.path}: cannot be written: {error.strerror}") from None
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not locked(self._file):
             os.close(self._file)
             raise ScenarioError(
                 f"{folder}: another sweep is writing into it; wait for it, or give another --out"
@@ -61,7 +63,7 @@ class Journal:
     def _check_name(self, line: bytes, name: str) -> None:
         try:
             found = json.loads(line)["sweep"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise ScenarioError(f"{self.path}: not the journal of a sweep; give another --out") from None
         if found != name:
             raise ScenarioError(f"{self.path.parent}: has the sweep {found!r}, not {name!r}; give another --out")
@@ -72,7 +74,7 @@ class Journal:
             record = Record.of(line)
             if record.head["simalloc"] == this_version():
                 self.records[record.key] = record
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return
 
     def append(self, line: str) -> None:

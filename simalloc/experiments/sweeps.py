@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simalloc.experiments.journal import Journal
+from simalloc.experiments.journal import Journal, SweepFailed
 from simalloc.experiments.table import csv_of, table_of
 from simalloc.results import Result, write_whole
-from simalloc.runs.assembly import Assembly
 from simalloc.runs.cluster import Cluster
 from simalloc.runs.local import InProcess, Processes
 from simalloc.runs.plan import Plan
-from simalloc.runs.progress import progress_bar
 from simalloc.runs.replication import first_round
-from simalloc.runs.task import Executor, Record, Row, SweepFailed
+from simalloc.runs.task import Executor, Record, Row, RunFailed, Watch, check_travel
 from simalloc.scenario import Scenario, ScenarioError, build, find, load
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+Told = Callable[[Plan, int, int], None]
+"""Told the plan, how many of its runs have finished, and how many of them failed."""
 
 
 @dataclass
@@ -34,7 +35,7 @@ class Swept:
     finished: int
     reused: int
     failures: list[str]
-    stopped: bool = False
+    stopped: BaseException | None = None
     files: list[Path] = field(default_factory=list)
 
 
@@ -70,7 +71,7 @@ def sweep(
         scenario = _with(scenario, over, replications)
     swept = run_sweep(scenario, out=None if out is None else Path(out), jobs=jobs, cluster=cluster, folder=folder)
     if swept.stopped:
-        raise KeyboardInterrupt
+        raise swept.stopped
     return DataFrame(swept.table)
 
 
@@ -94,21 +95,25 @@ def run_sweep(
     jobs: int | None = None,
     cluster: str | None = None,
     folder: Path | None = None,
+    told: Told | None = None,
+    watch: Watch | None = None,
 ) -> Swept:
     """Do what `out` does not have yet of a sweep, and write its tables there.
+
+    `told` hears how far it has come, after each run; `watch` how far each run has, where it runs on this machine.
 
     On Ctrl-C it stops and returns what had finished. Raises SweepFailed if it cannot go on, and ScenarioError.
     """
     if out is None:
-        with _executor(scenario, jobs, cluster) as workers:
+        with _executor(scenario, jobs, cluster, watch) as workers:
             plan = Plan(scenario, {})
-            stopped = _work(plan, None, workers)
+            stopped = _work(plan, None, workers, told)
         return _swept(plan, folder, stopped=stopped)
     with Journal(out, scenario.name) as journal:
-        with _executor(scenario, jobs, cluster) as workers:  # first: they start up while the plan is made
-            plan = Plan(scenario, journal.records)
+        with _executor(scenario, jobs, cluster, watch) as workers:  # first: they start up while the plan is made
+            plan = Plan(scenario, journal.records, longest_first=jobs is not None)
             try:
-                stopped = _work(plan, journal, workers)
+                stopped = _work(plan, journal, workers, told)
             except SweepFailed as error:
                 raise _with_kept(error, plan, journal) from None
         swept = _swept(plan, folder, stopped=stopped)
@@ -124,46 +129,44 @@ def _with_kept(error: SweepFailed, plan: Plan, journal: Journal) -> SweepFailed:
     return SweepFailed(f"{error}; {kept}, the same command does the rest")
 
 
-def _executor(scenario: Scenario, jobs: int | None, cluster: str | None) -> Executor:
+def _executor(scenario: Scenario, jobs: int | None, cluster: str | None, watch: Watch | None) -> Executor:
+    if jobs is None and cluster is None:
+        return InProcess(watch)
+    check_travel(scenario)
     if cluster is not None:
         return Cluster(cluster)
-    if jobs is None:
-        return InProcess()
     runs = sum(first_round(scenario, case) for case in scenario.cases)
-    return Processes(min(jobs or os.cpu_count() or 1, runs))
+    return Processes(min(jobs or os.cpu_count() or 1, runs), watch)
 
 
-def _work(plan: Plan, journal: Journal | None, workers: Executor) -> bool:
-    """Do all runs of the plan; return whether the user stopped it."""
+def _work(plan: Plan, journal: Journal | None, workers: Executor, told: Told | None) -> BaseException | None:
+    """Do all runs of the plan; return what stopped it, None if nothing did."""
     finished, failures = plan.reused, 0
     try:
-        with progress_bar(plan.scenario.name) as tell:
-            tell(plan.total, finished, failures)
-            for _, line in workers.outcomes(plan.take):
-                if journal:
-                    journal.append(line)
-                record = Record.of(line)
-                plan.add(record)
-                finished += 1
-                failures += record.error is not None
-                tell(plan.total, finished, failures)
-    except KeyboardInterrupt:
-        return True
-    return False
+        if told:
+            told(plan, finished, failures)
+        for _, line in workers.outcomes(plan.take):
+            if journal:
+                journal.append(line)
+            record = Record.of(line)
+            plan.add(record)
+            finished += 1
+            failures += record.error is not None
+            if told:
+                told(plan, finished, failures)
+    except KeyboardInterrupt as stopped:
+        return stopped
+    except RunFailed as error:
+        raise SweepFailed(str(error)) from None
+    return None
 
 
-def _swept(plan: Plan, folder: Path | None, *, stopped: bool) -> Swept:
-    assembly = Assembly(plan.scenario, folder)
-    failures = []
-    for index, case in enumerate(plan.scenario.cases):
-        runs = plan.results(index)
-        if runs:
-            assembly.add(index, runs)
-        for replication in range(plan.wanted[index]):
-            record = plan.records.get((plan.configs[index], replication))
-            if record and record.error is not None:
-                failures.append(f"{case.name()}, replication {replication}: {record.error}")
-    return Swept(assembly.result, table_of(plan), plan.total, plan.finished, plan.reused, failures, stopped)
+def _swept(plan: Plan, folder: Path | None, *, stopped: BaseException | None) -> Swept:
+    result = plan.assembled(folder, partial=stopped is not None)
+    if stopped is not None:
+        result.partial = f"{plan.finished} of {plan.total} runs"
+    failures = [f"{run}: {record.error}" for run, record in plan.failures()]
+    return Swept(result, table_of(plan), plan.total, plan.finished, plan.reused, failures, stopped)
 
 
 def _save(swept: Swept, out: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from simalloc.memory.buddy import PAGEBLOCK_ORDER, Buddy
 from simalloc.memory.migratetype import MigrateType
+from simalloc.memory.no_pages import NoPages
 from simalloc.memory.pcp import Pcp
 from simalloc.memory.pcp_sizes import PcpSizes, ZoneFacts, sizes_v4_10, sizes_v4_19, sizes_v5_14, sizes_v6_7
 from simalloc.memory.size import pages_of, size_of
@@ -14,6 +15,7 @@ __all__ = [
     "SMALLEST_ZONE",
     "Buddy",
     "MigrateType",
+    "NoPages",
     "Pcp",
     "PcpSizes",
     "Tuning",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from simalloc.results import write_whole
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 """Okabe and Ito's palette, strongest contrasts first."""
@@ -106,5 +109,8 @@ def save(figure: Figure, stem: Path, formats: Sequence[str] = FORMATS) -> list[P
     for each in formats:
         files.append(stem.with_name(f"{stem.name}.{each}"))
         with rc_context(PARAMETERS):  # its salt names the parts of an SVG
-            figure.savefig(files[-1], metadata={"Software": None} if each == "png" else {"Date": None})
+            metadata = {"Software": None} if each == "png" else {"Date": None}
+            picture = BytesIO()
+            figure.savefig(picture, format=each, metadata=metadata)
+        write_whole(files[-1], picture.getvalue())
     return files

@@ -20,8 +20,14 @@ class PluginFailed(Exception):  # noqa: N818 - the plugin's failure, not ours
 
 def place_in_plugin(error: BaseException) -> tuple[str, str] | None:
     """Return where the innermost plugin code stood when the error was raised: file:line, and the function."""
-    frames = [frame for frame in extract_tb(error.__traceback__) if frame.filename in FILES]
-    return (f"{frames[-1].filename}:{frames[-1].lineno}", frames[-1].name) if frames else None
+    at: BaseException | None = error
+    while at is not None:
+        frames = [frame for frame in extract_tb(at.__traceback__) if frame.filename in FILES]
+        if frames:
+            return f"{frames[-1].filename}:{frames[-1].lineno}", frames[-1].name
+        # SimPy raises a copy of what a process raised, which then is its cause.
+        at = at.__cause__
+    return None
 
 
 def one_line(error: BaseException) -> str:

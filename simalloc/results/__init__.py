@@ -7,12 +7,14 @@ from simalloc.results.latency_table import latency_table
 from simalloc.results.metric_table import metric_table
 from simalloc.results.published import Published, PublishedError, read_published
 from simalloc.results.result import Result, Row, load_result, parameters
+from simalloc.results.shape import NotAResult
 from simalloc.results.sweep_table import sweep_table
 from simalloc.results.table import comparison_table, error_lines
 
 __all__ = [
     "FIGURE_ABOUT",
     "Errors",
+    "NotAResult",
     "Published",
     "PublishedError",
     "Result",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
 import json
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from importlib import import_module
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from simalloc.results.files import write_whole
+from simalloc.results.shape import NotAResult, checked_rows, checked_shape
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,6 +46,7 @@ class Result:
     `build` says whether its core was "compiled" or "pure Python": both give the same, so results compare without it.
     `plugins`: whose code beside simalloc's had to do with it, with the name and sha256 of each and the version of
     `simalloc.api`; where there was none, result.json says nothing.
+    `partial`: empty for a whole run, else how much of it was done when it was stopped.
     """
 
     scenario: str
@@ -63,6 +67,7 @@ class Result:
     prices: list[Row] = field(default_factory=list)
     timeline: list[Row] = field(default_factory=list)
     plugins: list[Row] = field(default_factory=list)
+    partial: str = ""
 
     def __repr__(self) -> str:
         """Tell which run it is and how much there is: a run's rows would fill a screen."""
@@ -74,14 +79,18 @@ class Result:
         parts = [
             f"{json.dumps(each.name)}: {_json_of(getattr(self, each.name))}"
             for each in fields(self)
-            if each.name != "timeline" and (each.name != "plugins" or self.plugins)
+            if each.name != "timeline" and (each.name not in ("plugins", "partial") or getattr(self, each.name))
         ]
         return "{\n " + ",\n ".join(parts) + "\n}\n"
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what `to_json` wrote."""
-        return cls(**json.loads(text))
+        """Read what `to_json` wrote. Raises NotAResult for anything else."""
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError):
+            raise NotAResult("result.json is not whole") from None
+        return cls(**checked_shape(data))
 
     def to_csv(self) -> str:
         """Return the rows as CSV, with every column that any row has."""
@@ -117,7 +126,7 @@ class Result:
         if not self.timeline:
             rows.unlink(missing_ok=True)
             return list(files)
-        rows.write_bytes(gzip.compress(_json_of(self.timeline).encode(), mtime=0))
+        write_whole(rows, gzip.compress(_json_of(self.timeline).encode(), mtime=0))
         return [*files, rows]
 
 
@@ -160,8 +169,19 @@ def parameters(row: Row) -> Row:
 
 
 def load_result(folder: Path) -> Result:
-    """Read the run saved in `folder`. Raises FileNotFoundError if there is none."""
-    result = Result.from_json((folder / "result.json").read_text(encoding="utf-8"))
+    """Read the run saved in `folder`. Raises FileNotFoundError if there is none, OSError, and NotAResult."""
+    result = Result.from_json(_text(folder / "result.json").decode("utf-8", "replace"))
     if (folder / TIMELINE).exists():
-        result.timeline = json.loads(gzip.decompress((folder / TIMELINE).read_bytes()))
+        try:
+            rows = json.loads(gzip.decompress(_text(folder / TIMELINE)))
+        except (ValueError, EOFError, OSError, RecursionError, zlib.error):
+            raise NotAResult(f"{TIMELINE} is not whole") from None
+        result.timeline = checked_rows("timeline", rows)
     return result
+
+
+def _text(file: Path) -> bytes:
+    """Read a file that is one. Raises OSError."""
+    if file.exists() and not file.is_file():
+        raise OSError(errno.EINVAL, "not a file", str(file))
+    return file.read_bytes()

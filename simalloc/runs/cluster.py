@@ -7,7 +7,7 @@ from socket import create_connection
 from typing import Any
 from urllib.parse import urlsplit
 
-from simalloc.runs.task import SweepFailed, Take, Task, execute, failed
+from simalloc.runs.task import RunFailed, Take, Task, execute, failed
 from simalloc.scenario import ScenarioError
 
 TIMEOUT = 10
@@ -34,13 +34,13 @@ class Cluster:
             raise ScenarioError(f"--cluster {address}: no scheduler there: {_first_line(error)}") from None
 
     def outcomes(self, take: Take) -> Iterator[tuple[Task, str]]:
-        """Do all runs that `take` gives. Raises SweepFailed if the cluster goes away."""
+        """Do all runs that `take` gives. Raises RunFailed if the cluster goes away."""
         tasks: dict[str, Task] = {}
         finished = self._dask.as_completed(self._submitted(take, tasks), loop=self._client.loop, raise_errors=False)
         for future in finished:
             task = tasks.pop(future.key)
             if future.status == "cancelled":
-                raise SweepFailed("the cluster went away")
+                raise RunFailed("the cluster went away")
             yield (
                 task,
                 future.result() if future.status == "finished" else failed(task, _first_line(future.exception())),

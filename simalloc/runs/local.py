@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import pickle
 import signal
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
-from threading import current_thread, main_thread
+from threading import Event, Lock, Thread
 from time import monotonic
 
-from simalloc.runs.task import SweepFailed, Take, Task, execute, failed
+from simalloc.runs import meter
+from simalloc.runs.task import RunFailed, Take, Task, Watch, execute, failed
 
 SHORT = 0.1
 """Seconds of a run that is short: waiting for the next would be felt, waiting behind another would not."""
 
 AHEAD_BYTES = 16384
 
+TELL_EVERY = 0.5
+"""Seconds between two looks at how far a run has come."""
+
+PARENTS_SIGNALS = {
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)
+}
+"""They reach every process of a terminal or of a service, but are the parent's to answer."""
+
 
 class InProcess:
-    """Does one run after the other, here."""
+    """Does one run after the other, here. `watch` is told how far each has come."""
+
+    def __init__(self, watch: Watch | None = None) -> None:
+        self._watch = watch
 
     def __enter__(self) -> InProcess:
         return self
@@ -30,8 +44,14 @@ class InProcess:
 
     def outcomes(self, take: Take) -> Iterator[tuple[Task, str]]:
         """Do all runs that `take` gives."""
+        watch = self._watch
         while task := take():
-            yield task, execute(task)
+            if watch is None:
+                yield task, execute(task)
+                continue
+            with _reporting(lambda share, task=task: watch(task, share)):  # type: ignore[misc]
+                line = execute(task)
+            yield task, line
 
 
 class Processes:
@@ -39,12 +59,13 @@ class Processes:
 
     Chosen over concurrent.futures, where a dying worker breaks the pool and no one knows which run killed it. Workers
     are spawned, not forked: a fork copies locks that other threads hold, and the journal's lock with them. They end
-    when their pipe does, so that none outlives a killed sweep by more than a run.
+    when their parent does, in the middle of a run if need be.
     """
 
-    def __init__(self, jobs: int) -> None:
+    def __init__(self, jobs: int, watch: Watch | None = None) -> None:
         """Start so many."""
         self._workers = [_Worker() for _ in range(jobs)]
+        self._watch = watch
 
     def outcomes(self, take: Take) -> Iterator[tuple[Task, str]]:
         """Do all runs that `take` gives, each on the first worker that is free."""
@@ -61,10 +82,20 @@ class Processes:
                 return
             for pipe in wait(list(busy)):
                 worker = busy[pipe]  # type: ignore[index]
-                finished = worker.finished(returned)
+                finished = worker.finished(returned, self._watch)
                 worker.fill(next_task)
                 if finished:
                     yield finished
+
+    def memory(self) -> int:
+        """Return the bytes that all workers have in memory; 0 where that cannot be known."""
+        return sum(meter.memory_of(worker.process.pid) for worker in self._workers)
+
+    def end_largest(self, why: str) -> None:
+        """Kill the worker that has most memory; what it did has failed, with `why` as its error."""
+        largest = max(self._workers, key=lambda worker: meter.memory_of(worker.process.pid))
+        largest.why = why
+        largest.process.kill()
 
     def __enter__(self) -> Processes:
         return self
@@ -87,15 +118,11 @@ class _Worker:
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
         self.ready = self.short = False
+        self.why = ""
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=serve, args=(theirs,), daemon=True)
-        # Ctrl-C reaches every process of the terminal, but is the parent's to answer.
-        ours = signal.signal(signal.SIGINT, signal.SIG_IGN) if current_thread() is main_thread() else None
-        try:
+        with _as_workers_start():
             self.process.start()
-        finally:
-            if ours is not None:
-                signal.signal(signal.SIGINT, ours)
         theirs.close()
 
     def fill(self, take: Take) -> None:
@@ -110,31 +137,37 @@ class _Worker:
             except OSError:
                 return  # it has died: `finished` finds out
 
-    def finished(self, returned: list[Task]) -> tuple[Task, str] | None:
-        """Return the run it has finished; None if it only has started up. What a dead one had ahead is `returned`."""
+    def finished(self, returned: list[Task], watch: Watch | None) -> tuple[Task, str] | None:
+        """Return the run it has finished; None if it only tells of one. What a dead one had ahead is `returned`."""
         try:
-            line = self.pipe.recv()
+            told = self.pipe.recv()
         except (EOFError, OSError):
             task = self.tasks.popleft()
             returned += self.tasks
             self.tasks.clear()
             return task, failed(task, self._died())
+        if isinstance(told, float):
+            if watch:
+                watch(self.tasks[0], told)
+            return None
         if not self.ready:
             self.ready = True
             return None
         self.short = monotonic() - self.began < SHORT
-        return self.tasks.popleft(), line
+        return self.tasks.popleft(), told
 
     def _died(self) -> str:
-        """Start anew, and return how it died. Raises SweepFailed if it never came up."""
+        """Start anew, and return how it died. Raises RunFailed if it never came up."""
         self.process.join()
-        code = self.process.exitcode or 0
+        code, why = self.process.exitcode or 0, self.why
         if not self.ready and code >= 0:
-            raise SweepFailed(
-                "worker processes do not start; in a script, call simalloc.sweep under `if __name__ == '__main__':`"
+            raise RunFailed(
+                "worker processes do not start; in a script, call simalloc under `if __name__ == '__main__':`"
             )
         self.stop()
         self._start()
+        if why:
+            return why
         if code >= 0:
             return f"the worker process ended with exit code {code}"
         name = signal.Signals(-code).name
@@ -143,16 +176,68 @@ class _Worker:
     def stop(self) -> None:
         """End the process, in the middle of a run if need be."""
         self.pipe.close()
-        self.process.terminate()
+        self.process.kill()
         self.process.join()
+
+
+@contextmanager
+def _as_workers_start() -> Iterator[None]:
+    """Have a process start deaf to the signals that are ours, and without importing files of the current folder."""
+    safe = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    blocks = hasattr(signal, "pthread_sigmask")
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, PARENTS_SIGNALS) if blocks else set()
+    try:
+        yield
+    finally:
+        if safe is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = safe
+        if blocks:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def serve(pipe: Connection) -> None:
     """Do runs as they come, until the other end is closed. The target of worker processes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sending, parent = Lock(), os.getppid()
+
+    def tell(what: str | float) -> None:
+        with sending:
+            pipe.send(what)
+
+    def tell_share(share: float) -> None:
+        if os.getppid() != parent:
+            os._exit(1)
+        tell(share)
+
     try:
-        pipe.send("ready")
+        tell("ready")
         while True:
-            pipe.send(execute(pipe.recv()))
+            task = pipe.recv()
+            with _reporting(tell_share):
+                line = execute(task)
+            tell(line)
     except (EOFError, OSError):
-        return
+        os._exit(0)
+
+
+@contextmanager
+def _reporting(tell: meter.Tell) -> Iterator[None]:
+    """Have a thread tell, twice a second, which share of the run that goes on here is done."""
+    over = Event()
+
+    def report() -> None:
+        while not over.wait(TELL_EVERY):
+            try:
+                tell(meter.share_done())
+            except OSError:
+                os._exit(1)  # whom it was told is gone
+
+    thread = Thread(target=report, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import count
-from multiprocessing import Pool
-from pathlib import Path
 
 from simalloc.allocators import Allocator, KernelSteps
 from simalloc.hardware.times import cycles_of
 from simalloc.machine import Activity, Cpu, Instrument, Machine, Program
 from simalloc.measure import INSTRUMENTS, Latency, LockStat, PageChecker, Sections, Timeline, ledger
 from simalloc.measure.timeline import LIMIT
-from simalloc.memory import MigrateType, Zone, pages_of
+from simalloc.memory import MigrateType, NoPages, Zone, pages_of
 from simalloc.memory.buddy import TOP_PAGES
 from simalloc.memory.initial import fragment, warm
 from simalloc.memory.zone import FIRST_FRAME
-from simalloc.results import Result
-from simalloc.runs.assembly import Assembly, CaseResult
-from simalloc.runs.replication import first_round, next_round, seed_of
-from simalloc.scenario import Case, InterruptSpec, Scenario, ScenarioError, find, load
+from simalloc.runs import meter
+from simalloc.runs.assembly import CaseResult
+from simalloc.runs.replication import seed_of
+from simalloc.scenario import Case, InterruptSpec, Scenario, ScenarioError
 from simalloc.workloads import WORKLOADS, Measured, Workload, WorkloadSpec
 from simalloc.workloads.arrivals import arrivals, stream
-
-Progress = Callable[[str], None]
 
 
 @dataclass
@@ -160,9 +155,10 @@ def run_workload(scenario: Scenario, model: Model, spec: WorkloadSpec, sections:
         machine.hooks.register(instrument)
     duration = spec.duration_ms()
     until = None if duration is None else machine.milliseconds(duration)
+    meter.begin(machine, (model.steps.prep_new_page, model.steps.free_prepare), spec.calls(), until)
     try:
         machine.run([workload.program(cpu) for cpu in machine.cpus], workload.context, until=until)
-    except MemoryError as error:
+    except NoPages as error:
         raise ScenarioError(f"memory.zone: {error}") from None
     return workload
 
@@ -206,97 +202,6 @@ def _beside(scenario: Scenario, case: Case) -> list[Measured]:
     return [replace(each, metric=f"one_cpu_{each.metric}") for each in figures if each.unit == "cycles"]
 
 
-class Stopped(Exception):  # noqa: N818
-    """The user stopped the run; `result` has the cases that had finished."""
-
-    def __init__(self, result: Result) -> None:
-        done = {(row["label"], *(row.get(name) for name in result.swept)) for row in result.rows}
-        super().__init__(f"stopped; {len(done)} of {result.planned} cases finished")
-        self.result = result
-
-
-def run(
-    scenario: Scenario | str,
-    *,
-    jobs: int = 1,
-    folder: Path | None = None,
-    progress: Progress | None = None,
-    record: Window | None = None,
-) -> Result:
-    """Simulate every case and return the result; the same result with any number of `jobs` (processes).
-
-    The scenario may be named: a file, or a shipped one. `folder` is where a table of published figures may lie;
-    `progress` is told each case that has finished; `record` says what to record as timelines, in each case's first
-    replication.
-    Raises ScenarioError for a table that cannot be read, and Stopped, with what has finished, on Ctrl-C.
-    """
-    if isinstance(scenario, str):
-        folder = folder or find(scenario).resolve().parent
-        scenario = load(scenario)
-    assembly = Assembly(scenario, folder)
-    if record:
-        for case in scenario.cases:
-            record.cycles(case)
-    try:
-        with _Workers(jobs) as workers:
-            for index, runs in _replicated(scenario, workers, record):
-                assembly.add(index, runs)
-                if progress:
-                    progress(scenario.cases[index].name())
-    except KeyboardInterrupt:
-        raise Stopped(assembly.result) from None
-    return assembly.result
-
-
-def _replicated(scenario: Scenario, workers: _Workers, record: Window | None) -> Iterator[tuple[int, list[CaseResult]]]:
-    """Give each case's number with its replications, in order; processes never decide how many there are."""
-    wanted = [first_round(scenario, case) for case in scenario.cases]
-    first = [_task(scenario, index, each, record) for index, number in enumerate(wanted) for each in range(number)]
-    found = workers.imap(_simulate, first)
-    for index, number in enumerate(wanted):
-        runs = [next(found) for _ in range(number)]
-        while more := next_round(scenario, scenario.cases[index], runs):
-            runs += workers.imap(_simulate, [_task(scenario, index, each, record) for each in more])
-        yield index, runs
-
-
-Task = tuple[Scenario, int, int, Window | None]
-
-
-def _task(scenario: Scenario, index: int, replication: int, record: Window | None) -> Task:
-    point, label = divmod(index, scenario.labels)
-    return scenario.at(scenario.points[point]), label, replication, None if replication else record
-
-
-def _simulate(task: Task) -> CaseResult:
-    return run_replication(*task)
-
-
 def run_replication(scenario: Scenario, label: int, replication: int, record: Window | None = None) -> CaseResult:
     """Simulate label number `label` of a scenario without a sweep, with the random numbers of one replication."""
     return run_case(scenario.model_copy(update={"seed": seed_of(scenario.seed, replication)}), label, record)
-
-
-class _Workers:
-    """Processes to run cases in, or none; with the same results in the same order."""
-
-    def __init__(self, jobs: int) -> None:
-        self._pool = Pool(jobs, _leave_interrupts_to_the_parent) if jobs > 1 else None
-
-    def imap(self, task: Callable[[Task], CaseResult], over: Sequence[Task]) -> Iterator[CaseResult]:
-        """Run the task over each of `over`, and give results in order as they come."""
-        if self._pool is None or len(over) < 2:
-            return map(task, over)
-        return self._pool.imap(task, over)
-
-    def __enter__(self) -> _Workers:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._pool is not None:
-            self._pool.terminate()
-            self._pool.join()
-
-
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

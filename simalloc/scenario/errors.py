@@ -36,6 +36,15 @@ def dotted(path: Path) -> str:
     return text or "the scenario"
 
 
+def shortened(value: object, most: int = 60) -> str:
+    """Return a value as a message shows it: on one line, and never more than so many characters of it."""
+    try:
+        text = repr(value)
+    except ValueError:  # a number of more digits than Python writes
+        return "a number of thousands of digits"
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
 def suggestion(word: str, known: Sequence[str]) -> str:
     """Return `did you mean "x"?` if some known word is near, else the list of what there is."""
     near = get_close_matches(word, known, n=1, cutoff=0.6)

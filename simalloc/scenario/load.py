@@ -30,6 +30,7 @@ def load(name: str, overrides: Sequence[str] = (), seed: int | None = None, *, g
 
 def with_settings(data: Mapping[str, Any], settings: Sequence[str]) -> Scenario:
     """Return the scenario that `data` describes, with `key=value` settings over it. Raises ScenarioError."""
+    load_installed()
     return _scenario(_Source("", _mapping(data)), None, settings)
 
 

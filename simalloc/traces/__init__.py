@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from simalloc.results import Result
+from simalloc.results import Result, write_whole
 from simalloc.traces import ftrace, perfetto
 from simalloc.traces.recording import Recording, functions, recordings
 
@@ -26,8 +26,8 @@ def write_traces(result: Result, folder: Path) -> list[Path]:
         if recording.end == recording.start:
             continue
         trace, text = (folder / f"{recording.stem}.{ending}" for ending in ("trace.json.gz", "ftrace.txt"))
-        trace.write_bytes(perfetto.to_json_gz(recording, about))
-        text.write_text(ftrace.to_text(recording), encoding="utf-8")
+        write_whole(trace, perfetto.to_json_gz(recording, about))
+        write_whole(text, ftrace.to_text(recording))
         files += [trace, text]
     return files
 

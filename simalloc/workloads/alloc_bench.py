@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 from simalloc.allocators import Allocator, KernelSteps
 from simalloc.machine import Activity, Barrier, Cpu, Instrument, Machine, Program
 from simalloc.measure import LockTimes
+from simalloc.memory import NoPages
 from simalloc.workloads.arrivals import stream
 from simalloc.workloads.base import Measured, Workload, WorkloadSpec
 
@@ -51,6 +52,15 @@ class AllocBenchSpec(WorkloadSpec):
     def pages_needed(self) -> int:
         """Return the most pages a CPU holds at once."""
         return self.pages
+
+    def calls(self) -> int:
+        """Return how many pages a CPU allocates and frees."""
+        return 2 * self.iterations * sum(self.repeats if mode == "repeat" else self.pages for mode in self.modes)
+
+    def effort(self, ghz: float) -> float:  # noqa: ARG002
+        """Return how many of them are simulated one by one: what repeats is counted."""
+        each = sum(min(self.repeats, 100) if mode == "repeat" else self.pages for mode in self.modes)
+        return 2.0 * self.iterations * each
 
     def main_figures(self) -> tuple[str, ...]:
         """Return what replications are to make precise."""
@@ -91,7 +101,7 @@ class AllocBench(Workload):
                 allocate = self.allocator.alloc_pages_each(cpu, self.spec.pages, pages)
                 yield from self._timed(cpu, name, allocate, self.spec.pages, kept=kept)
                 if len(pages) < self.spec.pages:
-                    raise MemoryError(f"cpu {cpu.index} got {len(pages)} of {self.spec.pages} pages: zone too small")
+                    raise NoPages(f"cpu {cpu.index} got {len(pages)} of {self.spec.pages} pages: zone too small")
                 if mode == "rand":
                     random.shuffle(pages)
                 yield from self._meet(random.random())

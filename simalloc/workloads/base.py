@@ -41,6 +41,14 @@ class WorkloadSpec(Strict, ABC):
         """Return how long it runs; None if until its programs end."""
         return None
 
+    def calls(self) -> int:
+        """Return how many blocks a CPU allocates and frees in a run; 0 if it runs for a time instead."""
+        return 0
+
+    def effort(self, ghz: float) -> float:  # noqa: ARG002
+        """Return about how many operations a CPU does one by one: to say beforehand how long a run will take."""
+        return float(self.calls())
+
     def cpus_needed(self) -> int:
         """Return how many CPUs it must have."""
         return 1

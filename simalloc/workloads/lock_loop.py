@@ -26,6 +26,10 @@ class LockLoopSpec(SteadySpec):
         """Return 0: it allocates nothing."""
         return 0
 
+    def effort(self, ghz: float) -> float:
+        """Return about how many sections a CPU enters."""
+        return self.milliseconds * ghz * 1e6 / max(self.think.mean(ghz) + self.hold.mean(ghz), 30)
+
 
 class LockLoop(SteadyWorkload):
     """An operation is one section."""

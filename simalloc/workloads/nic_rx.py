@@ -18,6 +18,7 @@ from pydantic import Field, model_validator
 from simalloc.allocators import Allocator, KernelSteps
 from simalloc.machine import FOREVER, Activity, Context, Cpu, Instrument, Machine, Mailbox, Program
 from simalloc.measure import LockTimes, ledger
+from simalloc.memory import NoPages
 from simalloc.workloads.arrivals import BurstUs, Pattern, arrivals, check_bursts, stream
 from simalloc.workloads.base import Measured, Workload, WorkloadSpec
 from simalloc.workloads.page_pool import PagePool
@@ -124,6 +125,10 @@ class NicRxSpec(WorkloadSpec):
         """Return warm-up and measured time."""
         return self.warmup_ms + self.milliseconds
 
+    def effort(self, ghz: float) -> float:  # noqa: ARG002
+        """Return about how many packets a CPU receives."""
+        return self.packets_per_ms() * self.duration_ms() if not self.times_us else float(len(self.times_us))
+
     def cpus_needed(self) -> int:
         """Return a CPU per queue, and one per application."""
         return self.queues * (2 if self.freed_by == "task" else 1)
@@ -219,7 +224,7 @@ class Queue:
         else:
             yield from self.nic.allocator.alloc_pages_each(cpu, count, pages)
         if len(pages) < count:
-            raise MemoryError(f"cpu {cpu.index} got no page for its ring at cycle {cpu.clock}: the zone is too small")
+            raise NoPages(f"cpu {cpu.index} got no page for its ring at cycle {cpu.clock}: the zone is too small")
         self.pages += pages
 
     def free(self, cpu: Cpu, page: int) -> Program[None]:

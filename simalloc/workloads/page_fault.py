@@ -14,7 +14,7 @@ from pydantic import Field
 
 from simalloc.allocators import Allocator, KernelSteps
 from simalloc.machine import Cpu, Program, SpinLock
-from simalloc.memory import MigrateType
+from simalloc.memory import MigrateType, NoPages
 from simalloc.workloads.arrivals import stream
 from simalloc.workloads.base import Measured
 from simalloc.workloads.steady import SteadySpec, SteadyWorkload
@@ -122,7 +122,7 @@ class PageFault(SteadyWorkload):
         before = len(pages)
         yield from self.allocator.alloc_pages_each(cpu, PAGEVEC, pages, mt=MigrateType.MOVABLE)
         if len(pages) < before + PAGEVEC:
-            raise MemoryError(f"cpu {cpu.index} got no page at cycle {cpu.clock}: the zone is too small")
+            raise NoPages(f"cpu {cpu.index} got no page at cycle {cpu.clock}: the zone is too small")
         yield from self._lru(cpu, "pagevec_lru_add", PAGEVEC)
         self._spent("touch", cpu, PAGEVEC, start)
 

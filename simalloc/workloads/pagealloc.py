@@ -17,6 +17,7 @@ from pydantic import Field, field_validator
 
 from simalloc.allocators import Allocator, KernelSteps
 from simalloc.machine import Activity, Context, Cpu, Program
+from simalloc.memory import NoPages
 from simalloc.workloads.base import Measured, Workload, WorkloadSpec
 
 PAGES_PER_SAMPLE = 4096
@@ -83,6 +84,10 @@ class PageAllocSpec(WorkloadSpec):
     def pages_needed(self) -> int:
         """Return the most pages a CPU holds at once."""
         return max(map(self.blocks_of, self.batches)) << self.order
+
+    def calls(self) -> int:
+        """Return how many blocks a CPU allocates and frees."""
+        return 2 * self.samples * sum(self.rounds_of(batch) * self.blocks_of(batch) for batch in self.batches)
 
     def uses_bulk(self) -> bool:
         """Whether it calls the bulk API."""
@@ -198,7 +203,7 @@ class PageAlloc(Workload):
     @staticmethod
     def _must_have(cpu: Cpu, pages: list[int], count: int) -> None:
         if len(pages) < count:
-            raise MemoryError(
+            raise NoPages(
                 f"cpu {cpu.index} got {len(pages)} of {count} blocks at cycle {cpu.clock}: the zone is too small"
             )
 

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from simalloc.allocators import Allocator, KernelSteps
 from simalloc.machine import Cpu, Mailbox, Program, Sleep
+from simalloc.memory import NoPages
 from simalloc.workloads.arrivals import stream
 from simalloc.workloads.durations import Duration
 from simalloc.workloads.steady import SteadySpec, SteadyWorkload
@@ -55,7 +56,7 @@ class ProducerConsumer(SteadyWorkload):
             yield self.work(next(work))
             page = yield from self.allocator.alloc_pages(cpu)
             if page is None:
-                raise MemoryError(f"cpu {cpu.index} got no page at cycle {cpu.clock}: the zone is too small")
+                raise NoPages(f"cpu {cpu.index} got no page at cycle {cpu.clock}: the zone is too small")
             while not (yield box.post(page)):
                 yield Sleep(self.machine.milliseconds(0.001))
 

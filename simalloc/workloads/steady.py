@@ -34,6 +34,10 @@ class SteadySpec(WorkloadSpec):
         """Return how long it runs."""
         return self.milliseconds
 
+    def effort(self, ghz: float) -> float:  # noqa: ARG002
+        """Return about how many operations a CPU does: one a microsecond, where nothing better is known."""
+        return 1000 * self.milliseconds
+
     def main_figures(self) -> tuple[str, ...]:
         """Return what replications are to make precise."""
         return ("throughput",)

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from simalloc.cli.app import EXIT_WRONG_INPUT, Plugins, app, load_plugins
+from simalloc.cli import exits
+from simalloc.cli.app import Plugins, app, load_plugins
 
 
 @app.command()
@@ -27,4 +28,4 @@ def check(
         else:
             typer.echo(f"{file}: ok, {scenario.name} with {len(scenario.cases)} case(s)")
     if wrong:
-        raise typer.Exit(EXIT_WRONG_INPUT)
+        raise typer.Exit(exits.WRONG_INPUT)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from simalloc.cli.app import Plugins, RunFolder, app, load_plugins
-from simalloc.cli.saving import saved_run
+from simalloc.cli.saving import draw_figures, saved_run
 
 
 class FigureFormat(StrEnum):
@@ -30,17 +30,10 @@ def plot(
     plugin: Plugins = None,
 ) -> None:
     """Draw figures of a saved run again."""
-    from simalloc.plots import NoSuchFigure, checked, draw, wanted  # noqa: PLC0415
     from simalloc.registry import load_installed  # noqa: PLC0415
-    from simalloc.scenario import ScenarioError  # noqa: PLC0415
 
     load_plugins(plugin)
     load_installed()
-    result = saved_run(folder)
-    try:
-        names = wanted(result) if kind is None else checked(result, kind)
-    except NoSuchFigure as error:
-        raise ScenarioError(f"{'--kind' if kind else 'plots'}: {error}") from None
     formats = ("png", "svg") if format_ is FigureFormat.BOTH else (format_.value,)
-    for file in draw(result, folder, names, formats):
+    for file in draw_figures(saved_run(folder), folder, kind, formats):
         typer.echo(f"saved {file}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -18,17 +19,18 @@ def report(
     plugin: Plugins = None,
 ) -> None:
     """Write one HTML file about a saved run: figures, tables, timeline, scenario, prices. It needs no network."""
+    os.environ["MPLBACKEND"] = "agg"
     from simalloc.plots import NoSuchFigure  # noqa: PLC0415
     from simalloc.registry import load_installed  # noqa: PLC0415
     from simalloc.report import report_html  # noqa: PLC0415
+    from simalloc.results import write_whole  # noqa: PLC0415
     from simalloc.scenario import ScenarioError  # noqa: PLC0415
 
     load_plugins(plugin)
     load_installed()
     file = out or folder / "report.html"
     try:
-        page = report_html(saved_run(folder))
-        file.write_text(page, encoding="utf-8")
+        write_whole(file, report_html(saved_run(folder)))
     except NoSuchFigure as error:
         raise ScenarioError(f"plots: {error}") from None
     except OSError as error:

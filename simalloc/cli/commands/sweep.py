@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from simalloc.cli.app import EXIT_FAILED, EXIT_STOPPED, Overrides, Plugins, ScenarioFile, Seed, app, load_plugins
+from simalloc.cli import exits
+from simalloc.cli.app import MaxMemory, MaxTime, Overrides, Plugins, ScenarioFile, Seed, app, load_plugins
+from simalloc.cli.limits import kept, limits_of
+from simalloc.cli.progress import display
 from simalloc.cli.saving import make_folder
+from simalloc.cli.signals import Interrupted
+from simalloc.cli.streams import telling, write_error
 from simalloc.cli.telling import print_result, print_swept
 
 
@@ -30,19 +36,37 @@ def sweep(
     cluster: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler to do it, such as tcp://10.0.0.1:8786")
     ] = None,
+    max_time: MaxTime = None,
+    max_memory: MaxMemory = None,
 ) -> None:
     """Run a scenario at every point, on all cores; stopped or killed, the same command goes on where it was."""
     from simalloc.experiments import run_sweep  # noqa: PLC0415
+    from simalloc.runs.estimate import check_limits, estimate  # noqa: PLC0415
     from simalloc.scenario import find, load  # noqa: PLC0415
 
     fixed = [] if replications is None else [f"replications={replications}"]
     load_plugins(plugin)
     scenario = load(file, [*(set_ or ()), *fixed], seed, grid=grid or ())
+    limits, jobs = limits_of(max_time, max_memory), jobs or os.cpu_count() or 1
+    check_limits(estimate(scenario), 1000 if cluster else jobs, limits.seconds, limits.bytes)
     make_folder(out)
-    swept = run_sweep(scenario, out=out, jobs=jobs, cluster=cluster, folder=find(file).resolve().parent)
-    print_result(scenario.about, swept.result)
-    print_swept(swept, out)
+    with display(scenario.name) as shown, kept(limits):
+        swept = run_sweep(
+            scenario,
+            out=out,
+            jobs=jobs,
+            cluster=cluster,
+            folder=find(file).resolve().parent,
+            told=lambda plan, _, failed: shown.told(plan, failed),
+            watch=shown.watch,
+        )
+    with telling():
+        print_result(scenario.about, swept.result)
+        print_swept(swept, out)
+    if limits.reached:
+        write_error(f"stopped: {limits.reached}; the same command does the rest")
+        raise typer.Exit(exits.LIMIT)
     if swept.stopped:
-        raise typer.Exit(EXIT_STOPPED)
+        raise typer.Exit(swept.stopped.exit_code if isinstance(swept.stopped, Interrupted) else 130)
     if swept.failures:
-        raise typer.Exit(EXIT_FAILED)
+        raise typer.Exit(exits.FAILED)

@@ -1,0 +1,8 @@
+"""A zone that has no page left for who must have one."""
+
+
+class NoPages(MemoryError):  # noqa: N818
+    """A workload cannot go on because the simulated zone is too small; the text says who wanted what, and when.
+
+    A class of its own, so that a lack of real memory is never taken for it.
+    """
