@@ -156,6 +156,10 @@ class Allocator(BuddyPath, ABC):
     def free_unref_page(self, cpu: Cpu, zone: Zone, pfn: int, order: int, *, cold: bool) -> Program[None]:
         """Free one block of such an order to `zone`, to the pcp lists if this context may use them."""
 
+    def kept_pages(self, zone: Zone) -> int:  # noqa: ARG002
+        """Return how many of a zone's pages this scheme keeps in places of its own, beside pcp and buddy lists."""
+        return 0
+
     # Refill and drain. The caller has masked what its generation masks.
 
     def rmqueue_bulk(
@@ -166,7 +170,7 @@ class Allocator(BuddyPath, ABC):
         cpu.site = "rmqueue_bulk"
         yield lock.acquire
         count = pcp.tuning.refill(pcp.count, order, self.views[zone][cpu.index].pressure)
-        pcp.refill((yield from self._remove(cpu, zone, order, mt, count=count)), pcp.place(order, mt), cold=cold)
+        pcp.refill((yield from self.remove_blocks(cpu, zone, order, mt, count=count)), pcp.place(order, mt), cold=cold)
         yield lock.release
 
     def free_pcppages_bulk(self, cpu: Cpu, zone: Zone, pcp: Pcp, count: int, first: int = 0) -> Program[None]:
@@ -182,17 +186,17 @@ class Allocator(BuddyPath, ABC):
             self.must_have(cpu, pcp.count, count)
             picked = pcp.take_round_robin(count)
             yield lock.acquire
-            yield from self._insert(cpu, zone, picked, picked=True)
+            yield from self.insert_blocks(cpu, zone, picked, picked=True)
         elif parts.drain_order == "round robin":
             yield lock.acquire
             self.must_have(cpu, pcp.count, count)
-            yield from self._insert(cpu, zone, pcp.take_round_robin(count))
+            yield from self.insert_blocks(cpu, zone, pcp.take_round_robin(count))
         else:
             yield lock.acquire
             for run in pcp.take_list_by_list(count, first):
                 # Each list goes back when its turn comes, and those who look without the lock see it then.
                 yield Sync()
-                yield from self._insert(cpu, zone, [run])
+                yield from self.insert_blocks(cpu, zone, [run])
         yield lock.release
 
     @staticmethod

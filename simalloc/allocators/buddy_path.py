@@ -59,7 +59,7 @@ class BuddyPath:
         cpu.site = "rmqueue_buddy"
         yield k.irq_save
         yield lock.acquire
-        taken = yield from self._remove(cpu, zone, order, mt)
+        taken = yield from self.remove_blocks(cpu, zone, order, mt)
         yield lock.release
         if taken and self._counts_inside:
             yield k.zone_counters
@@ -87,7 +87,7 @@ class BuddyPath:
         yield lock.acquire
         if locked:
             yield k.event_counter
-        yield from self._insert(cpu, zone, [(order, mt, [pfn])])
+        yield from self.insert_blocks(cpu, zone, [(order, mt, [pfn])])
         yield lock.release
         yield k.irq_restore
         if late:
@@ -99,11 +99,11 @@ class BuddyPath:
         cpu.site = "free_one_page"
         yield k.irq_save
         yield lock.acquire
-        yield from self._insert(cpu, zone, [(order, mt, [pfn])])
+        yield from self.insert_blocks(cpu, zone, [(order, mt, [pfn])])
         yield lock.release
         yield k.irq_restore
 
-    def _remove(self, cpu: Cpu, zone: Zone, order: int, mt: MigrateType, *, count: int = 1) -> Program[list[int]]:
+    def remove_blocks(self, cpu: Cpu, zone: Zone, order: int, mt: MigrateType, *, count: int = 1) -> Program[list[int]]:
         """Take up to `count` blocks off the buddy lists and charge for it; zone->lock is held."""
         k, buddy = self.k, zone.buddy
         splits, fallbacks = buddy.splits, buddy.fallbacks
@@ -115,13 +115,13 @@ class BuddyPath:
             (k.buddy_remove, len(pfns)),
             (k.buddy_split, buddy.splits - splits),
             (k.buddy_fallback, buddy.fallbacks - fallbacks),
-            *self._misses(cpu, pfns),
+            *self.struct_page_misses(cpu, pfns),
         )
         if self.lines.any:
             yield from self.lines.buddy(cpu, zone, -(len(pfns) << order), pfns)
         return pfns
 
-    def _insert(self, cpu: Cpu, zone: Zone, runs: Sequence[Run], *, picked: bool = False) -> Program[None]:
+    def insert_blocks(self, cpu: Cpu, zone: Zone, runs: Sequence[Run], *, picked: bool = False) -> Program[None]:
         """Put runs of blocks of one order and type on the buddy lists and charge for them; zone->lock is held.
 
         `picked`: they have been taken off their pcp lists, and paid for, before.
@@ -141,7 +141,7 @@ class BuddyPath:
         if self.lines.any:
             yield from self.lines.buddy(cpu, zone, pages, ())
 
-    def _misses(self, cpu: Cpu, pfns: Sequence[int]) -> list[tuple[Step, int]]:
+    def struct_page_misses(self, cpu: Cpu, pfns: Sequence[int]) -> list[tuple[Step, int]]:
         """Use many struct pages; return the steps of those that have gone cold."""
         misses = self.k.struct_page_miss
         return [(misses[level], pages) for level, pages in self.recency[cpu.index].touch_all(pfns) if level]

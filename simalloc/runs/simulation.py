@@ -180,7 +180,8 @@ def run_case(scenario: Scenario, index: int, window: Window | None = None) -> Ca
         timeline.finish(model.machine)
     if scenario.check:
         for zone, pages in zip(model.zones, usable, strict=True):
-            checker.check_none_lost(zone, pages, cut_short=case.workload.duration_ms() is not None)
+            kept = model.allocator.kept_pages(zone)
+            checker.check_none_lost(zone, pages - kept, cut_short=case.workload.duration_ms() is not None)
     return CaseResult(
         case.label,
         workload.measured() + _beside(scenario, case) + [each for probe in probes for each in probe.measured()],
