@@ -25,7 +25,7 @@ tests: .venv/dev .venv/docs browser
 	$(BIN)/pytest -n 2
 
 scenarios: .venv/dev
-	$(BIN)/simalloc check scenarios/*.yaml
+	$(BIN)/simalloc check scenarios/*.yaml scenarios/mistakes/*.yaml
 	$(BIN)/python -m tests.shipped .venv/scenarios
 
 # Chromium, in which tests open a report: installed where this is Debian and we are root, else yours to install.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from simalloc.experiments import sweep
     from simalloc.registry import PluginError, load_plugin
     from simalloc.results import Result, load_result
-    from simalloc.runs import Window, run
+    from simalloc.runs import Window, lockdep, run
     from simalloc.scenario import Scenario, ScenarioError, build
     from simalloc.scenario.load import load
 
@@ -31,6 +31,7 @@ _HOME = {
     "load": "simalloc.scenario",
     "load_plugin": "simalloc.registry",
     "load_result": "simalloc.results",
+    "lockdep": "simalloc.runs",
     "register": "simalloc.api",
     "run": "simalloc.runs",
     "sweep": "simalloc.experiments",
@@ -46,6 +47,7 @@ __all__ = [
     "load",
     "load_plugin",
     "load_result",
+    "lockdep",
     "register",
     "run",
     "sweep",

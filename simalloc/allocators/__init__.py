@@ -3,8 +3,9 @@
 from simalloc.allocators.base import Allocator
 from simalloc.allocators.generation import Generation
 from simalloc.allocators.linux import Linux
+from simalloc.allocators.mistakes import MISTAKES, with_mistake
 from simalloc.allocators.shared_lines import LineSwitches
 from simalloc.allocators.steps import KernelSteps
 from simalloc.allocators.versions import VERSIONS
 
-__all__ = ["VERSIONS", "Allocator", "Generation", "KernelSteps", "LineSwitches", "Linux"]
+__all__ = ["MISTAKES", "VERSIONS", "Allocator", "Generation", "KernelSteps", "LineSwitches", "Linux", "with_mistake"]

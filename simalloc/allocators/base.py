@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from mypy_extensions import mypyc_attr
 
-from simalloc.allocators.buddy_path import BuddyPath
+from simalloc.allocators.buddy_path import BuddyPath, Runs
 from simalloc.allocators.drain_all import DrainAll
 from simalloc.allocators.generation import Generation
 from simalloc.allocators.reclaim import Reclaim
@@ -20,7 +20,7 @@ from simalloc.allocators.rounds import Rounds
 from simalloc.allocators.shared_lines import LineSwitches
 from simalloc.allocators.steps import KernelSteps
 from simalloc.allocators.strides import Strides
-from simalloc.machine import NMI, Cpu, Machine, Program, RuleBroken, Sync
+from simalloc.machine import NMI, Cpu, Machine, Program, RuleBroken, SpinLock, Sync
 from simalloc.memory import MigrateType, Pcp, Zone
 
 
@@ -82,6 +82,8 @@ class Allocator(BuddyPath, ABC):
         yield self.k.prep_new_page
         for saw in self.hooks.page_allocated:
             saw(cpu, pfn, order)
+        for ended in self.hooks.call_ended:
+            ended(cpu)
         return pfn
 
     def free_pages(self, cpu: Cpu, pfn: int, order: int = 0, *, cold: bool = False) -> Program[None]:
@@ -91,8 +93,11 @@ class Allocator(BuddyPath, ABC):
             saw(cpu, pfn, order)
         yield self.k.put_page
         level = self.recency[cpu.index].touch(pfn)
+        miss = self.k.struct_page_miss[level]
         if level:
-            yield self.k.struct_page_miss[level]
+            yield miss
+        if order:
+            yield self.tail_checks(cpu, 1, order, [(miss, 1)] if level else [])
         if self.lines.any:
             yield from self.lines.pages(cpu, (pfn,))
         zone = self.zone_of(pfn)
@@ -100,6 +105,8 @@ class Allocator(BuddyPath, ABC):
             yield from self.free_unref_page(cpu, zone, pfn, order, cold=cold)
         else:
             yield from self.free_pages_ok(cpu, zone, pfn, order)
+        for ended in self.hooks.call_ended:
+            ended(cpu)
 
     def alloc_pages_bulk(
         self, cpu: Cpu, count: int, pages: list[int], mt: MigrateType = MigrateType.UNMOVABLE
@@ -165,12 +172,20 @@ class Allocator(BuddyPath, ABC):
     def rmqueue_bulk(
         self, cpu: Cpu, zone: Zone, pcp: Pcp, mt: MigrateType, *, order: int = 0, cold: bool = False
     ) -> Program[None]:
-        """Refill an empty pcp list with as many blocks as `tuning` says, under one hold of zone->lock."""
+        """Refill an empty pcp list with as many blocks as `tuning` says, checked, under one hold of zone->lock."""
         lock = self.zone_lock[zone]
         cpu.site = "rmqueue_bulk"
         yield lock.acquire
         count = pcp.tuning.refill(pcp.count, order, self.views[zone][cpu.index].pressure)
-        pcp.refill((yield from self.remove_blocks(cpu, zone, order, mt, count=count)), pcp.place(order, mt), cold=cold)
+        misses: Runs = []
+        blocks = yield from self.remove_blocks(cpu, zone, order, mt, count=count, misses=misses)
+        if order and blocks:
+            yield self.tail_checks(cpu, len(blocks), order, misses)
+        for used in self.hooks.pcp_used:
+            used(cpu, pcp)
+        pcp.refill(blocks, pcp.place(order, mt), cold=cold)
+        for saw in self.hooks.pages_parked:
+            saw(cpu, pcp, blocks, order)
         yield lock.release
 
     def free_pcppages_bulk(self, cpu: Cpu, zone: Zone, pcp: Pcp, count: int, first: int = 0) -> Program[None]:
@@ -183,25 +198,33 @@ class Allocator(BuddyPath, ABC):
         cpu.site = "free_pcppages_bulk"
         if parts.drain_pick == "before lock":
             yield self.k.pcp_pick * count
-            self.must_have(cpu, pcp.count, count)
+            self.must_have(cpu, pcp, pcp.count, count)
             picked = pcp.take_round_robin(count)
+            for saw in self.hooks.pages_unparked:
+                for order, _, pfns in picked:
+                    saw(cpu, pcp, pfns, order)
             yield lock.acquire
             yield from self.insert_blocks(cpu, zone, picked, picked=True)
         elif parts.drain_order == "round robin":
             yield lock.acquire
-            self.must_have(cpu, pcp.count, count)
+            self.must_have(cpu, pcp, pcp.count, count)
             yield from self.insert_blocks(cpu, zone, pcp.take_round_robin(count))
         else:
             yield lock.acquire
+            for used in self.hooks.pcp_used:
+                used(cpu, pcp)
             for run in pcp.take_list_by_list(count, first):
+                for saw in self.hooks.pages_unparked:
+                    saw(cpu, pcp, run[2], run[0])
                 # Each list goes back when its turn comes, and those who look without the lock see it then.
                 yield Sync()
                 yield from self.insert_blocks(cpu, zone, [run])
         yield lock.release
 
-    @staticmethod
-    def must_have(cpu: Cpu, there: int, needed: int) -> None:
-        """Raise RuleBroken if pages that were on a pcp list have gone: somebody used it in between."""
+    def must_have(self, cpu: Cpu, pcp: Pcp, there: int, needed: int) -> None:
+        """Begin to change a pcp's lists. Raises RuleBroken if pages that were there have gone: another has come."""
+        for saw in self.hooks.pcp_used:
+            saw(cpu, pcp)
         if there < needed:
             raise RuleBroken(
                 f"cpu {cpu.index} at cycle {cpu.clock} in {cpu.site}: the pcp list it works on has {there} pages, it "
@@ -230,6 +253,10 @@ class Allocator(BuddyPath, ABC):
         if count:
             yield from self.free_pcppages_bulk(cpu, zone, pcp, count)
         yield self.k.irq_restore
+
+    def lock_of(self, pcp: Pcp) -> SpinLock | None:  # noqa: ARG002 - most schemes have none
+        """Return the pcp's own lock, which a hit takes; None if there is none."""
+        return None
 
     def vmstat_update(self, cpu: Cpu) -> Program[None]:
         """Do what the vmstat worker does on this CPU once a second: drain what its pcps keep idle."""

@@ -19,6 +19,9 @@ from simalloc.machine import Burst, Cpu, Machine, Program, SpinLock, Step
 from simalloc.memory import MigrateType, Zone
 from simalloc.memory.pcp import Run
 
+Runs = list[tuple[Step, int]]
+"""Steps, each with how often."""
+
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class BuddyPath:
@@ -53,13 +56,17 @@ class BuddyPath:
     def rmqueue_buddy(self, cpu: Cpu, zone: Zone, order: int, mt: MigrateType) -> Program[int | None]:
         """Take one block straight from the buddy lists, under zone->lock with interrupts masked.
 
-        For orders that no pcp has, and for who may not use the pcp or found nothing there.
+        For orders that no pcp has, and for who may not use the pcp or found nothing there. Up to v5.13 the struct pages
+        of a block are checked under the lock too (check_new_pages() in rmqueue()).
         """
         k, lock = self.k, self.zone_lock[zone]
         cpu.site = "rmqueue_buddy"
         yield k.irq_save
         yield lock.acquire
-        taken = yield from self.remove_blocks(cpu, zone, order, mt)
+        misses: Runs = []
+        taken = yield from self.remove_blocks(cpu, zone, order, mt, misses=misses)
+        if taken and order and self._counts_inside:
+            yield self.tail_checks(cpu, 1, order, misses)
         yield lock.release
         if taken and self._counts_inside:
             yield k.zone_counters
@@ -67,6 +74,8 @@ class BuddyPath:
         if not taken:
             return None
         if not self._counts_inside:
+            if order:
+                yield self.tail_checks(cpu, 1, order, misses)
             yield k.zone_counters
         return taken[0]
 
@@ -103,19 +112,36 @@ class BuddyPath:
         yield lock.release
         yield k.irq_restore
 
-    def remove_blocks(self, cpu: Cpu, zone: Zone, order: int, mt: MigrateType, *, count: int = 1) -> Program[list[int]]:
-        """Take up to `count` blocks off the buddy lists and charge for it; zone->lock is held."""
+    def tail_checks(self, cpu: Cpu, blocks: int, order: int, misses: Runs) -> Burst:
+        """Return the checks of all struct pages of blocks but the first of each, which other steps pay for.
+
+        They are as cold as the first: `misses` are those of these.
+        """
+        tails = (1 << order) - 1
+        self.recency[cpu.index].uses += blocks * tails
+        return Burst((self.k.page_check, blocks * tails), *((step, times * tails) for step, times in misses))
+
+    def remove_blocks(
+        self, cpu: Cpu, zone: Zone, order: int, mt: MigrateType, *, count: int = 1, misses: Runs | None = None
+    ) -> Program[list[int]]:
+        """Take up to `count` blocks off the buddy lists and charge for it; zone->lock is held.
+
+        Adds to `misses` those of their struct pages.
+        """
         k, buddy = self.k, zone.buddy
         splits, fallbacks = buddy.splits, buddy.fallbacks
         pfns = zone.take(count, order, mt)
         for saw in self.hooks.pages_removed:
             saw(cpu, zone, order, mt, pfns)
         self.views[zone][cpu.index].refresh()
+        missed = self.struct_page_misses(cpu, pfns)
+        if misses is not None:
+            misses += missed
         yield Burst(
             (k.buddy_remove, len(pfns)),
             (k.buddy_split, buddy.splits - splits),
             (k.buddy_fallback, buddy.fallbacks - fallbacks),
-            *self.struct_page_misses(cpu, pfns),
+            *missed,
         )
         if self.lines.any:
             yield from self.lines.buddy(cpu, zone, -(len(pfns) << order), pfns)
@@ -141,7 +167,7 @@ class BuddyPath:
         if self.lines.any:
             yield from self.lines.buddy(cpu, zone, pages, ())
 
-    def struct_page_misses(self, cpu: Cpu, pfns: Sequence[int]) -> list[tuple[Step, int]]:
+    def struct_page_misses(self, cpu: Cpu, pfns: Sequence[int]) -> Runs:
         """Use many struct pages; return the steps of those that have gone cold."""
         misses = self.k.struct_page_miss
         return [(misses[level], pages) for level, pages in self.recency[cpu.index].touch_all(pfns) if level]

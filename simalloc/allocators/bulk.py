@@ -42,6 +42,8 @@ def alloc_bulk(linux: Linux, api: BulkApi, cpu: Cpu, count: int, pages: list[int
     for saw in linux.hooks.page_allocated:
         for pfn in got:
             saw(cpu, pfn, 0)
+    for ended in linux.hooks.call_ended:
+        ended(cpu)
     pages += got
     return len(got)
 
@@ -67,13 +69,16 @@ def _from(linux: Linux, api: BulkApi, cpu: Cpu, zone: Zone, count: int, mt: Migr
     got: list[int] = []
     for step in linux.entering:
         yield step
-    if linux.locks and not (yield from linux.try_lock(pcp)):
+    if linux.locks and not (yield from linux.try_lock(cpu, pcp)):
         return got
     while len(got) < count and (yield from linux.has_block(cpu, zone, pcp, 0, mt)):
         run = min(count - len(got), len(pcp.lists[mt]))
         yield k.pcp_pop * run
-        linux.must_have(cpu, len(pcp.lists[mt]), run)
-        got += pcp.pop_many(mt, run)
+        linux.must_have(cpu, pcp, len(pcp.lists[mt]), run)
+        some = pcp.pop_many(mt, run)
+        got += some
+        for saw in linux.hooks.pages_unparked:
+            saw(cpu, pcp, some, 0)
         if counts_each:
             yield k.zone_counters * run
         if api.prepares:
@@ -81,7 +86,7 @@ def _from(linux: Linux, api: BulkApi, cpu: Cpu, zone: Zone, count: int, mt: Migr
     if got and counts_inside and not counts_each:
         yield k.zone_counters
     if linux.locks:
-        yield from linux.unlock(pcp)
+        yield from linux.unlock(cpu, pcp)
     for step in linux.leaving_alloc:
         yield step
     if got and not counts_inside:

@@ -25,8 +25,8 @@ class Entry:
 
     `asks` comes before anything else, `enters` in this order; `leaves_alloc` and `leaves_free` end the section.
     `masks`: interrupts are off inside, so that a refill or drain need not mask them. `locks`: the pcp's own lock is
-    tried after `enters`; whoever finds it taken goes to the buddy lists. `bars`: which contexts may not enter at all,
-    and go there too. `site` is the kernel's function for an allocation.
+    tried after `enters`; whoever finds it taken goes to the buddy lists, or `waits` for it, which no generation does.
+    `bars`: which contexts may not enter at all, and go there too. `site` is the kernel's function for an allocation.
     """
 
     about: str
@@ -35,6 +35,7 @@ class Entry:
     leaves_free: tuple[str, ...]
     masks: bool
     locks: bool = False
+    waits: bool = False
     bars: Literal["nobody", "interrupts", "hardirqs"] = "nobody"
     asks: tuple[str, ...] = ()
     site: str = "rmqueue_pcplist"

@@ -75,7 +75,7 @@ class Linux(Allocator):
         for step in self.entering:
             yield step
         pcp = zone.pcps[cpu.index]
-        if self.locks and not (yield from self.try_lock(pcp)):
+        if self.locks and not (yield from self.try_lock(cpu, pcp)):
             return (yield from self.rmqueue_buddy(cpu, zone, order, mt))
         pcp.tuning.on_alloc(1)
         place = pcp.place(order, mt)
@@ -83,12 +83,14 @@ class Linux(Allocator):
         if (yield from self.has_block(cpu, zone, pcp, order, mt, cold=cold)):
             yield k.pcp_pop
             # Where only preemption is off, an IPI that drains, as v2 still has it (found in its review), may have come.
-            self.must_have(cpu, len(pcp.lists[place]), 1)
+            self.must_have(cpu, pcp, len(pcp.lists[place]), 1)
             pfn = pcp.pop(place, cold=cold and self.generation.hot_cold)
+            for saw in self.hooks.pages_unparked:
+                saw(cpu, pcp, (pfn,), order)
             if self._counts_inside:
                 yield k.zone_counters
         if self.locks:
-            yield from self.unlock(pcp)
+            yield from self.unlock(cpu, pcp)
         for step in self.leaving_alloc:
             yield step
         if pfn is None:
@@ -113,17 +115,21 @@ class Linux(Allocator):
         for step in self.entering:
             yield step
         pcp = zone.pcps[cpu.index]
-        if self.locks and not (yield from self.try_lock(pcp)):
+        if self.locks and not (yield from self.try_lock(cpu, pcp)):
             yield from self.free_one_page(cpu, zone, pfn, order, mt)
             return
         yield k.event_counter
         yield k.pcp_push
         place = pcp.place(order, mt)
+        for used in self.hooks.pcp_used:
+            used(cpu, pcp)
         pcp.push(pfn, place, cold=cold and self.generation.hot_cold)
+        for saw in self.hooks.pages_parked:
+            saw(cpu, pcp, (pfn,), order)
         if not (yield from self.committed(cpu, zone, pcp, 1, order, place)):
             return
         if self.locks:
-            yield from self.unlock(pcp)
+            yield from self.unlock(cpu, pcp)
         for step in self.leaving_free:
             yield step
 
@@ -167,36 +173,54 @@ class Linux(Allocator):
             pages -= chunk
             if pages <= 0 or not pcp.count:
                 break
-            yield from self.unlock(pcp)
+            yield from self.unlock(cpu, pcp)
             yield from (*self.leaving_free, *self.entering)
-            if not (yield from self.try_lock(pcp)):
+            if not (yield from self.try_lock(cpu, pcp)):
                 return False
         return True
 
     # The pcp's lock
 
-    def try_lock(self, pcp: Pcp) -> Program[bool]:
+    def try_lock(self, cpu: Cpu, pcp: Pcp) -> Program[bool]:
         """Try it; if it is taken, undo what was done to enter."""
+        if self.generation.entry.waits:
+            yield from self.wait_for_lock(cpu, pcp)
+            return True
+        lock = self.pcp_lock[pcp]
         if self.drains_on_failure:
-            got = yield self.pcp_lock[pcp].trylock
+            got = yield lock.trylock
         else:
             yield self.k.pcp_trylock
-            got = not pcp.is_held
+            got = lock.take_alone(cpu)
         if got:
             pcp.is_held = True
             return True
         yield from self.giving_up
         return False
 
-    def wait_for_lock(self, pcp: Pcp) -> Program[None]:
+    def wait_for_lock(self, cpu: Cpu, pcp: Pcp) -> Program[None]:
         """Take it, waiting if another CPU has it; this one cannot."""
-        yield self.pcp_lock[pcp].acquire if self.drains_on_failure else self.k.pcp_trylock
+        lock = self.pcp_lock[pcp]
+        if self.drains_on_failure:
+            yield lock.acquire
+        else:
+            yield self.k.pcp_trylock
+            lock.take_alone(cpu, tried=False)
         pcp.is_held = True
 
-    def unlock(self, pcp: Pcp) -> Program[None]:
+    def unlock(self, cpu: Cpu, pcp: Pcp) -> Program[None]:
         """Let go of it."""
-        yield self.pcp_lock[pcp].release if self.drains_on_failure else self.k.pcp_unlock
+        lock = self.pcp_lock[pcp]
+        if self.drains_on_failure:
+            yield lock.release
+        else:
+            yield self.k.pcp_unlock
+            lock.give_alone(cpu)
         pcp.is_held = False
+
+    def lock_of(self, pcp: Pcp) -> SpinLock | None:
+        """Return the pcp's lock where a generation has one."""
+        return self.pcp_lock[pcp] if self.locks else None
 
     # Many pages
 

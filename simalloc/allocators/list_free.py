@@ -43,20 +43,27 @@ def free_list(linux: Linux, how: ListFree, cpu: Cpu, pages: Sequence[int]) -> Pr
     prepared: list[Prepared] = list(zip(zones, types, pages, strict=True))
     if how.lock == "try":
         yield from _by_trying(linux, cpu, prepared)
-        return
+    else:
+        yield from _by_sections(linux, how, cpu, prepared)
+    for ended in linux.hooks.call_ended:
+        ended(cpu)
+
+
+def _by_sections(linux: Linux, how: ListFree, cpu: Cpu, prepared: list[Prepared]) -> Program[None]:
+    """Commit up to 32 pages for each time that the pcp's section is entered."""
     for section in sections(prepared, how):
         for step in linux.entering:
             yield step
         pcp = section[0][0].pcps[cpu.index]
         if how.lock == "wait":
-            yield from linux.wait_for_lock(pcp)
+            yield from linux.wait_for_lock(cpu, pcp)
         for run in by_zone(section):
             done = 0
             while done < len(run):
                 pushed, _ = yield from _push(linux, cpu, run[done:])
                 done += pushed
         if how.lock == "wait":
-            yield from linux.unlock(pcp)
+            yield from linux.unlock(cpu, pcp)
         for step in linux.leaving_free:
             yield step
 
@@ -73,7 +80,7 @@ def _by_trying(linux: Linux, cpu: Cpu, prepared: Sequence[Prepared]) -> Program[
         pcp = zone.pcps[cpu.index]
         for step in linux.entering:
             yield step
-        if not (yield from linux.try_lock(pcp)):
+        if not (yield from linux.try_lock(cpu, pcp)):
             yield from linux.free_one_page(cpu, zone, pfn, 0, mt)
             cpu.site = "free_unref_page_list"
             done += 1
@@ -83,7 +90,7 @@ def _by_trying(linux: Linux, cpu: Cpu, prepared: Sequence[Prepared]) -> Program[
             pushed, inside = yield from _push(linux, cpu, prepared[done:end])
             done += pushed
         if inside:
-            yield from linux.unlock(pcp)
+            yield from linux.unlock(cpu, pcp)
             for step in linux.leaving_free:
                 yield step
 
@@ -98,8 +105,12 @@ def _push(linux: Linux, cpu: Cpu, prepared: Sequence[Prepared]) -> Program[tuple
     run = prepared[: pcp.tuning.room(pcp.count, linux.views[zone][cpu.index].pressure) + 1]
     yield k.event_counter * len(run)
     yield k.pcp_push * len(run)
+    for used in linux.hooks.pcp_used:
+        used(cpu, pcp)
     for _, mt, pfn in run:
         pcp.push(pfn, mt)
+    for saw in linux.hooks.pages_parked:
+        saw(cpu, pcp, [pfn for _, _, pfn in run], 0)
     inside = yield from linux.committed(cpu, zone, pcp, len(run), 0, run[-1][1])
     return len(run), inside
 

@@ -23,6 +23,9 @@ T = TypeVar("T")
 
 LONGEST_PERIOD = 2
 
+HEARD = ("irqs_window", "bh_window", "lock_released", "lock_hits")
+"""Hooks whose observers are told of rounds that are counted. A lock let go of there is one that only this CPU takes."""
+
 Windows = list[tuple[str, str, tuple[Any, ...]]]
 """Hooks' names, where in the kernel, and what they were told: windows with interrupts or bottom halves off."""
 
@@ -71,8 +74,7 @@ class Rounds:
 
     def _may_count(self, cpu: Cpu) -> bool:
         allocator, hooks = self._allocator, self._allocator.hooks
-        watched = hooks.page_allocated or hooks.page_freed
-        may = allocator.counts_hits and not allocator.hits_take_locks and not watched
+        may = allocator.counts_hits and not allocator.hits_take_locks and not hooks.every_page
         return may and cpu.room() > 0 and not cpu.interrupts.forbid_strides()
 
     def _measure(
@@ -82,7 +84,7 @@ class Rounds:
 
         None are if it was not like the one before, in which `uses` struct pages were used.
         """
-        before, clock = self._state(cpu), cpu.clock
+        before, clock, holding = self._state(cpu), cpu.clock, cpu.held_so_far()
         tally = cpu.tally.copy()
         elsewhere = [each.copy() for each in cpu.tallies if each is not cpu.tally]
         results = []
@@ -98,6 +100,7 @@ class Rounds:
         if more <= 0:
             return results, 0
         steps = [(i, now - then) for i, (now, then) in enumerate(zip(cpu.tally, tally, strict=True)) if now != then]
+        cpu.note_hold((cpu.held_so_far() - holding) * more)
         cpu.stride(steps, cycles, more)
         pages = [pfn for zone in self._allocator.zones for each in zone.pcps[cpu.index].lists for pfn in each]
         self._allocator.recency[cpu.index].repeat(uses, more, pages)
@@ -118,7 +121,7 @@ class Rounds:
 
     @contextmanager
     def _listening(self, cpu: Cpu) -> Iterator[Windows]:
-        """Note what observers of masked windows are told of this CPU meanwhile, if there are any.
+        """Note what observers of masked windows and locks are told of this CPU meanwhile, if there are any.
 
         Other CPUs may run, and listen, in between.
         """
@@ -128,7 +131,7 @@ class Rounds:
         def hearing(name: str) -> Callable[..., None]:
             return lambda whose, *told: heard.append((name, cpu.site, told)) if whose is cpu else None
 
-        ears = {name: hearing(name) for name in ("irqs_window", "bh_window") if getattr(hooks, name)}
+        ears = {name: hearing(name) for name in HEARD if getattr(hooks, name)}
         for name, ear in ears.items():
             setattr(hooks, name, (*getattr(hooks, name), ear))
         try:
@@ -140,7 +143,17 @@ class Rounds:
     def _tell(self, cpu: Cpu, windows: Windows, cycles: int, more: int) -> None:
         """Tell observers of the windows of the periods counted: those of the last, so many times."""
         here = cpu.site
-        for name, cpu.site, (start, end, *rest, times) in windows:
-            for saw in getattr(self._allocator.hooks, name):
-                saw(cpu, start + more * cycles, end + more * cycles, *rest, times * more)
+        hooks = self._allocator.hooks
+        for name, cpu.site, told in windows:
+            if name == "lock_released":
+                for saw in hooks.lock_hits:
+                    saw(cpu, *told, more)
+            elif name == "lock_hits":
+                lock, held, times = told
+                for saw in hooks.lock_hits:
+                    saw(cpu, lock, held, times * more)
+            else:
+                start, end, *rest, times = told
+                for saw in getattr(hooks, name):
+                    saw(cpu, start + more * cycles, end + more * cycles, *rest, times * more)
         cpu.site = here

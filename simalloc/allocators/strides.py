@@ -28,14 +28,16 @@ T = TypeVar("T")
 class HitPath:
     """The steps of one call that finds what it wants in the pcp, as (index, count), and their sum in cycles.
 
-    `site` is where it masks; `irq_windows` and `bh_windows` are how long, in cycles.
+    `site` is where it masks; `irq_windows` and `bh_windows` are how long, in cycles, and for how long of it a lock is
+    held. `held` is how long the pcp's own lock is held; 0 if it has none.
     """
 
     steps: tuple[tuple[int, int], ...]
     cycles: int
     site: str
-    irq_windows: tuple[int, ...]
-    bh_windows: tuple[int, ...]
+    irq_windows: tuple[tuple[int, int], ...]
+    bh_windows: tuple[tuple[int, int], ...]
+    held: int
 
 
 Where = tuple[str, Context, bool, bool, bool]
@@ -66,7 +68,7 @@ class Strides:
         path = self._path("alloc", cpu)
         if path is None or (run := min(available, cpu.room() // (path.cycles or 1))) <= 0:
             return []
-        self._stride(cpu, path, run)
+        self._stride(cpu, pcp, path, run)
         pfns = pcp.pop_many(mt, run)
         pcp.tuning.on_alloc(run)
         for saw in allocator.hooks.page_allocated:
@@ -105,25 +107,33 @@ class Strides:
         pcp.tuning.on_free(run, 0)
         if after:
             cpu.takes(after, run)
-        self._stride(cpu, path, run)
+        self._stride(cpu, pcp, path, run)
         for level, times in cold:
             if level:
                 cpu.takes(misses[level], times)
         for saw in allocator.hooks.page_freed:
             for pfn in pfns:
                 saw(cpu, pfn, 0)
+        for saw in allocator.hooks.pages_parked:
+            saw(cpu, pcp, pfns, 0)
         return run
 
-    def _stride(self, cpu: Cpu, path: HitPath, run: int) -> None:
-        """Take `run` hits at once, and tell observers of masked windows what they would have seen."""
+    def _stride(self, cpu: Cpu, pcp: Pcp, path: HitPath, run: int) -> None:
+        """Take `run` hits at once, and tell observers of masked windows and locks what they would have seen."""
         hooks = self._allocator.hooks
         cpu.stride(path.steps, path.cycles, run)
         cpu.site = path.site
+        if path.held:
+            cpu.note_hold(path.held * run)
+            lock = self._allocator.lock_of(pcp) if hooks.lock_hits else None
+            if lock is not None:
+                for saw in hooks.lock_hits:
+                    saw(cpu, lock, path.held, run)
         if hooks.irqs_window or hooks.bh_window:
-            for length in path.irq_windows:
+            for length, held in path.irq_windows:
                 for saw in hooks.irqs_window:
-                    saw(cpu, cpu.clock - length, cpu.clock, 0, 0, run)
-            for length in path.bh_windows:
+                    saw(cpu, cpu.clock - length, cpu.clock, 0, held, run)
+            for length, _ in path.bh_windows:
                 for saw in hooks.bh_window:
                     saw(cpu, cpu.clock - length, cpu.clock, run)
 
@@ -173,7 +183,9 @@ class Strides:
             self._paths[where] = None
         elif is_hit and fetched not in steps:
             own = [step for step in steps if step.index not in self._beside]
-            self._paths[where] = _hit_path(own, cpu.site, masked, in_softirq)
+            k = self._allocator.k
+            inside = _held(own, k.pcp_trylock, k.pcp_unlock)
+            self._paths[where] = _hit_path(own, inside, cpu.site, masked, in_softirq)
         return result
 
 
@@ -181,25 +193,39 @@ def _where(call: str, cpu: Cpu) -> Where:
     return call, cpu.context, cpu.serving_softirq, cpu.bh_depth > 0, cpu.irq_depth > 0
 
 
-def _hit_path(steps: Sequence[Step], site: str, masked: bool, in_softirq: bool) -> HitPath:
-    irq_windows = () if masked else _windows(steps, Effect.IRQ_OFF, Effect.IRQ_ON)
-    bh_windows = () if in_softirq else _windows(steps, Effect.BH_OFF, Effect.BH_ON)
+def _hit_path(steps: Sequence[Step], inside: Sequence[bool], site: str, masked: bool, in_softirq: bool) -> HitPath:
+    irq_windows = () if masked else _windows(steps, inside, Effect.IRQ_OFF, Effect.IRQ_ON)
+    bh_windows = () if in_softirq else _windows(steps, inside, Effect.BH_OFF, Effect.BH_ON)
     counts = Counter(step.index for step in steps)
-    return HitPath(tuple(counts.items()), sum(step.cycles for step in steps), site, irq_windows, bh_windows)
+    held = sum(step.cycles for step, inside_ in zip(steps, inside, strict=True) if inside_)
+    return HitPath(tuple(counts.items()), sum(step.cycles for step in steps), site, irq_windows, bh_windows, held)
 
 
-def _windows(steps: Sequence[Step], off: Effect, on: Effect) -> tuple[int, ...]:
-    """Return how long each stretch lasts from the end of a step that masks to the end of the one that unmasks."""
-    lengths: list[int] = []
-    depth = length = 0
+def _held(steps: Sequence[Step], take: Step, give: Step) -> list[bool]:
+    """Return of each step whether a lock is held in it: from the end of the one that takes to that of the other."""
+    found, holds = [], False
     for step in steps:
+        found.append(holds)
+        holds = step is take or (holds and step is not give)
+    return found
+
+
+def _windows(steps: Sequence[Step], inside: Sequence[bool], off: Effect, on: Effect) -> tuple[tuple[int, int], ...]:
+    """Return how long each stretch lasts from the end of a step that masks to the end of the one that unmasks.
+
+    And for how long of it the lock is held: in the steps `inside`.
+    """
+    lengths: list[tuple[int, int]] = []
+    depth = length = held = 0
+    for step, holds in zip(steps, inside, strict=True):
         if depth:
             length += step.cycles
+            held += step.cycles * holds
         if step.effect is off:
             depth += 1
         elif step.effect is on:
             depth -= 1
             if depth == 0:
-                lengths.append(length)
-                length = 0
+                lengths.append((length, held))
+                length = held = 0
     return tuple(lengths)

@@ -27,6 +27,12 @@ def show_progress(text: str) -> None:
             sys.stderr.flush()
 
 
+def bar(share: float) -> str:
+    """Return a bar that is full at a share of 1, and the share in percent."""
+    full = round(20 * share)
+    return f"[{'#' * full}{'.' * (20 - full)}] {100 * share:3.0f} %"
+
+
 def refuse_files(options: dict[str, object]) -> None:
     """Raise ScenarioError if a command that saves nothing is told where to save."""
     from simalloc.scenario import ScenarioError  # noqa: PLC0415
@@ -54,6 +60,7 @@ def explain_windows(scenario: Scenario, time: str) -> None:
 def print_result(about: str, result: Result) -> None:
     """Print a run's table, latencies, and errors against published figures."""
     from simalloc.results import comparison_table, error_lines, latency_table, metric_table, sweep_table  # noqa: PLC0415
+    from simalloc.results.profile_table import profile_points, profile_table  # noqa: PLC0415
 
     clock = result.clock
     typer.echo(f"{result.scenario}: {about}" if about else result.scenario)
@@ -64,6 +71,9 @@ def print_result(about: str, result: Result) -> None:
     points = result.planned // max(len(result.cases), 1)
     if result.swept and points > MOST_POINTS:
         typer.echo(f"{points} points, more than a table shows; rows.csv has them all")
+    elif profile_points(result):
+        typer.echo(profile_table(result))
+        return
     elif result.swept:
         typer.echo(sweep_table(result))
     else:
@@ -76,6 +86,19 @@ def print_result(about: str, result: Result) -> None:
         typer.echo("\n" + "\n".join(errors))
     for source in result.sources if any("published" in row for row in result.rows) else ():
         typer.echo(f"published: {source}")
+
+
+def print_lock_stat(result: Result) -> None:
+    """Print each case's lock statistics as /proc/lock_stat does."""
+    from simalloc.results import lock_stat_rows, lock_stat_text  # noqa: PLC0415
+
+    cases: dict[str, list[dict[str, object]]] = {}
+    for row in lock_stat_rows(result):
+        name = ", ".join([str(row["label"]), *(f"{key} {row.get(key)}" for key in result.swept)])
+        cases.setdefault(name, []).append(row)
+    for name, rows in cases.items():
+        typer.echo(f"\n{name}:")
+        typer.echo(lock_stat_text(rows), nl=False)
 
 
 def print_swept(swept: Swept, out: Path) -> None:

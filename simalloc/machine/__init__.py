@@ -11,7 +11,7 @@ from simalloc.machine.lock_kinds import LOCK_KINDS, LockKind
 from simalloc.machine.machine import Machine
 from simalloc.machine.mailbox import Mailbox
 from simalloc.machine.op import Op, Program
-from simalloc.machine.rules import RuleBroken, Stuck
+from simalloc.machine.rules import Deadlock, Livelock, RuleBroken, Stuck
 from simalloc.machine.sleep import Sleep, Sync
 from simalloc.machine.step import Activity, Burst, Effect, Step, StepTable
 from simalloc.machine.topology import Topology, Uniform
@@ -26,9 +26,11 @@ __all__ = [
     "Burst",
     "Context",
     "Cpu",
+    "Deadlock",
     "Effect",
     "Handler",
     "Instrument",
+    "Livelock",
     "LockClass",
     "LockKind",
     "Machine",

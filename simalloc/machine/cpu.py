@@ -70,6 +70,8 @@ class Cpu:
         self.waited = 0
         self.holding = 0
         self.handover = 0
+        self.tried_in_vain: SpinLock | None = None
+        self.tries_in_vain = 0
         self._holding_since = -1
         self._masked_since = 0
         self._masked_wait = 0
@@ -285,12 +287,21 @@ class Cpu:
         """Run `program`, then be idle to the end of the run if it has one."""
         try:
             yield from self.run(program, context)
+            self._must_hold_nothing()
             if self.machine.until < FOREVER:
                 yield from Sleep(until=self.machine.until).perform(self)
             elif self.machine.lookahead is not None:
                 yield from self.machine.all_have_ended(self)
         except TimeUp:
             self.context, self.tally = IDLE, self.tallies[IDLE]
+
+    def _must_hold_nothing(self) -> None:
+        if self.held:
+            lock = self.held[0]
+            raise RuleBroken(
+                f"cpu {self.index} at cycle {self.clock}: its program ended with {lock.name} held, taken in "
+                f"{lock.taken_in or 'unnamed code'} at cycle {lock.held_since}"
+            )
 
     def run(self, program: Program[T], context: Context = TASK) -> Events[T]:
         """Run `program` in `context` and return what it returns; then back to the context before."""
@@ -410,11 +421,15 @@ class Cpu:
         if not held:
             self._pause_holding()
 
+    def note_hold(self, cycles: int) -> None:
+        """Count so many cycles in which a lock was held, in a stride."""
+        if self._holding_since < 0:
+            self.holding += cycles
+
     def begin_wait(self, lock: SpinLock) -> None:
         """Wait for this lock from now on."""
         self._pause_holding()
-        fetched = self.tally[self.machine.transfer_step.index]
-        self.waits.append(Wait(lock, self.clock, self.site, self.context, self.waited, self.holding, fetched))
+        self.waits.append(Wait(lock, self))
 
     def end_wait(self) -> int:
         """End the innermost wait, after which its lock is held; return how long it was.

@@ -6,7 +6,7 @@ registration files its methods per hook.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mypy_extensions import mypyc_attr
@@ -26,15 +26,26 @@ class Instrument:
 
     An instrument only looks: it must not change the machine, and a run has the same results with and without it.
     `window` are the cycles [from, until) in which `step` wants every step; outside it hears of some, and costs little.
+    `every_page` is whether it wants to hear of every page: those of rounds that can only repeat then are run.
     """
 
     window: tuple[int, int] = (0, FOREVER)
+    every_page: bool = True
 
     def step(self, cpu: Cpu, step: Step, times: int, start: int) -> None:
         """`times` runs of `step` began at cycle `start` and have just ended."""
 
     def context_switched(self, cpu: Cpu, previous: Context, context: Context) -> None:
         """The CPU counts its cycles to `context` from now on."""
+
+    def lock_asked(self, cpu: Cpu, lock: SpinLock, tried: bool) -> None:
+        """The CPU is about to ask for the lock, and waits if it must; or, `tried`, does not wait."""
+
+    def lock_hits(self, cpu: Cpu, lock: SpinLock, held: int, times: int) -> None:
+        """In a stride the CPU took a lock that no other asks for `times` times, for `held` cycles each."""
+
+    def waiting(self, cpu: Cpu, what: str, sleeps: bool) -> None:
+        """The CPU's program is about to wait for something that is no lock; `sleeps`: others may run meanwhile."""
 
     def lock_waiting(self, cpu: Cpu, lock: SpinLock, owner: Cpu) -> None:
         """The CPU has found the lock taken, or on its way to another, and begins to wait; `owner` has it or will."""
@@ -66,6 +77,21 @@ class Instrument:
     def page_freed(self, cpu: Cpu, pfn: int, order: int) -> None:
         """A caller gave a block back."""
 
+    def pages_owned(self, pfns: Sequence[int]) -> None:
+        """A workload has these pages, of order 0, from before the run."""
+
+    def pcp_used(self, cpu: Cpu, pcp: Any) -> None:
+        """The CPU changes a pcp's lists now, under whatever protects them here. In strides nobody is told."""
+
+    def pages_parked(self, cpu: Cpu, pcp: Any, pfns: Sequence[int], order: int) -> None:
+        """The CPU has put these blocks of 2**order pages on a pcp's lists, one by one or in a stride."""
+
+    def pages_unparked(self, cpu: Cpu, pcp: Any, pfns: Sequence[int], order: int) -> None:
+        """The CPU has taken these blocks off a pcp's lists. In strides a caller has them at once: nobody hears."""
+
+    def call_ended(self, cpu: Cpu) -> None:
+        """A call of the page allocator has ended: it has no page in hand."""
+
     def pages_removed(self, cpu: Cpu, zone: Any, order: int, mt: int, pfns: list[int]) -> None:
         """These blocks have left the zone's buddy lists, for migratetype `mt`; zone->lock is held."""
 
@@ -76,6 +102,9 @@ class Instrument:
 HOOKS = (
     "step",
     "context_switched",
+    "lock_asked",
+    "lock_hits",
+    "waiting",
     "lock_waiting",
     "lock_acquired",
     "lock_released",
@@ -85,6 +114,11 @@ HOOKS = (
     "softirq",
     "page_allocated",
     "page_freed",
+    "pages_owned",
+    "pcp_used",
+    "pages_parked",
+    "pages_unparked",
+    "call_ended",
     "pages_removed",
     "pages_inserted",
 )
@@ -95,13 +129,16 @@ Hook = tuple[Callable[..., None], ...]
 class Hooks:
     """For each hook the methods to call, in order of registration.
 
-    Every step matters to somebody from cycle `steps_from` to before `steps_until`.
+    Every step matters to somebody from cycle `steps_from` to before `steps_until`, every page if `every_page`.
     """
 
-    __slots__ = (*HOOKS, "steps_from", "steps_until")
+    __slots__ = (*HOOKS, "every_page", "steps_from", "steps_until")
 
     step: Hook
     context_switched: Hook
+    lock_asked: Hook
+    lock_hits: Hook
+    waiting: Hook
     lock_waiting: Hook
     lock_acquired: Hook
     lock_released: Hook
@@ -111,23 +148,32 @@ class Hooks:
     softirq: Hook
     page_allocated: Hook
     page_freed: Hook
+    pages_owned: Hook
+    pcp_used: Hook
+    pages_parked: Hook
+    pages_unparked: Hook
+    call_ended: Hook
     pages_removed: Hook
     pages_inserted: Hook
+    every_page: bool
     steps_from: int
     steps_until: int
 
     def __init__(self) -> None:
         for name in HOOKS:
             setattr(self, name, ())
+        self.every_page = False
         self.steps_from = self.steps_until = FOREVER
 
     def register(self, instrument: Instrument) -> None:
         """File those hooks that the instrument's class overrides; of several windows of steps the hull counts."""
-        steps_before = self.step
+        steps_before, pages_before = self.step, (self.page_allocated, self.page_freed)
         for name in HOOKS:
             method: Any = getattr(type(instrument), name)
             if method is not getattr(Instrument, name):
                 setattr(self, name, (*getattr(self, name), getattr(instrument, name)))
+        if instrument.every_page and pages_before != (self.page_allocated, self.page_freed):
+            self.every_page = True
         if self.step is not steps_before:
             # Through Any: compiled code would read the base class's window where a user's class has its own.
             anyone: Any = instrument

@@ -282,7 +282,9 @@ class Interrupts:
             return
         while self._work or self._ksoftirqd_may_run():
             if self._work:
+                holding = cpu.set_locks_aside()
                 yield from cpu.run(self._work.popleft()(cpu))
+                cpu.take_locks_up(holding=holding)
             else:
                 yield from self._run_ksoftirqd()
 

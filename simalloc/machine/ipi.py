@@ -54,6 +54,8 @@ class Await(Op):
 
     def perform(self, cpu: Cpu) -> Events[None]:
         """Wait."""
+        for saw in cpu.machine.hooks.waiting:
+            saw(cpu, "wait for other CPUs", self.step is cpu.machine.idle_step)
         yield from cpu.sync()
         if self.left:
             yield from cpu.wait(self._done, self.step)
@@ -73,6 +75,8 @@ class Barrier(Op):
 
     def perform(self, cpu: Cpu) -> Events[None]:
         """Arrive, and wait for the others."""
+        for saw in cpu.machine.hooks.waiting:
+            saw(cpu, "wait at a barrier", True)
         yield from cpu.sync()
         if len(self._waiting) == self.parties - 1:
             waiting, self._waiting = self._waiting, []

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from simpy.events import Event
 
 from simalloc.machine.context import IDLE
+from simalloc.machine.deadlock import check_for_ring
 from simalloc.machine.interrupts import FOREVER
 from simalloc.machine.lock_class import LockClass
 from simalloc.machine.lock_kinds import LOCK_KINDS, LockKind
@@ -80,6 +81,31 @@ class SpinLock:
         self.trylock = TryAcquire(self)
         self.release = Release(self)
 
+    # A lock that no other CPU asks for: no line moves, and nobody waits
+
+    def take_alone(self, cpu: Cpu, *, tried: bool = True) -> bool:
+        """Take a lock that only this CPU asks for, unless what a handler interrupts holds it; who asks has paid."""
+        for saw in self.machine.hooks.lock_asked:
+            saw(cpu, self, tried)
+        if self.holder is not None:
+            if not tried:
+                cpu.begin_wait(self)
+                check_for_ring(cpu)
+            return False
+        self.holder = cpu
+        self.held_since = cpu.clock
+        self.taken_in, self.taken_by = cpu.site, cpu.context
+        cpu.note_lock(self)
+        for saw in self.machine.hooks.lock_acquired:
+            saw(cpu, self, 0, False)
+        return True
+
+    def give_alone(self, cpu: Cpu) -> None:
+        """Let go of it."""
+        self.check_held_by(cpu)
+        self._end_hold(cpu, cpu.clock - self.held_since)
+        self.holder = None
+
     def is_wanted(self) -> bool:
         """Whether somebody waits."""
         return bool(self.waiters or self.set_aside)
@@ -115,6 +141,8 @@ class SpinLock:
         chosen, woken = self.kind.take_next(self, releaser)
         self.holder = chosen
         self.in_transit = True
+        if chosen.waits[-1].lock is not self:
+            check_for_ring(chosen)
         handover = self.kind.handover(self, releaser, chosen, held)
         ahead = releaser.clock - machine.now
         if not self.kind.may_be_overtaken and self._is_undisturbed((chosen, woken), releaser.clock + handover):
@@ -183,6 +211,7 @@ class SpinLock:
         woken = Event(self.machine.queue)
         heappush(self.coming, (cpu.clock, cpu.index, (cpu, woken)))
         cpu.begin_wait(self)
+        check_for_ring(cpu)
         self.asking.add(cpu.index)
         cpu.waits_for = woken
         try:
@@ -262,23 +291,16 @@ class SpinLock:
         if self.holder is None or (self.in_transit and self.kind.overtakes(self, cpu)):
             events = self.take(cpu)
         else:
-            self._check_for_deadlock(cpu)
             for saw in self.machine.hooks.lock_waiting:
                 saw(cpu, self, self.holder)
             cpu.begin_wait(self)
+            check_for_ring(cpu)
             yield from self.wait_in(cpu)
             waited = cpu.end_wait()
             self.held_since = cpu.clock
             events = self.enter(cpu, waited, contended=True)
         if events is not None:
             yield from events
-
-    def _check_for_deadlock(self, cpu: Cpu) -> None:
-        if self.holder is cpu or cpu.index in self.asking:
-            raise RuleBroken(
-                f"cpu {cpu.index} at cycle {cpu.clock} in {cpu.context.label} ({cpu.site or 'unnamed code'}) asks for "
-                f"{self!r}, which it {'waits for' if cpu.index in self.asking else 'holds'} already: deadlock"
-            )
 
     def __repr__(self) -> str:
         holder = f"cpu {self.holder.index}" if self.holder else "free"

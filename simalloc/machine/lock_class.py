@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from simalloc.machine.context import Context
+    from simalloc.machine.cpu import Cpu
     from simalloc.machine.lock import SpinLock
 
 
@@ -25,20 +25,20 @@ class LockClass:
 
 
 class Wait:
-    """A wait for a lock that has not ended: since which cycle, in which function and context.
+    """A wait of a CPU for a lock that has not ended: since which cycle, in which function and context.
 
-    `waited`, `holding` and `fetched` are what its CPU had waited, held, and fetched in that context, by then.
+    `depth` is how many contexts it has interrupted; `waited`, `holding` and `fetched` are what the CPU had waited,
+    held, and fetched in that context, by then.
     """
 
-    __slots__ = ("context", "fetched", "holding", "lock", "since", "site", "waited")
+    __slots__ = ("context", "depth", "fetched", "holding", "lock", "since", "site", "waited")
 
-    def __init__(
-        self, lock: SpinLock, since: int, site: str, context: Context, waited: int, holding: int, fetched: int
-    ) -> None:
+    def __init__(self, lock: SpinLock, cpu: Cpu) -> None:
         self.lock = lock
-        self.since = since
-        self.site = site
-        self.context = context
-        self.waited = waited
-        self.holding = holding
-        self.fetched = fetched
+        self.since = cpu.clock
+        self.site = cpu.site
+        self.context = cpu.context
+        self.depth = len(cpu.below)
+        self.waited = cpu.waited
+        self.holding = cpu.holding
+        self.fetched = cpu.tally[cpu.machine.transfer_step.index]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from simalloc.machine.deadlock import check_for_livelock
 from simalloc.machine.op import Op
 from simalloc.machine.step import PREEMPT_ON
 
@@ -29,6 +30,8 @@ class Acquire(Op):
     def perform(self, cpu: Cpu) -> Events[None] | None:
         """Take it; at once, without an event, if it is free and nobody else is due before."""
         lock = self.lock
+        for saw in cpu.machine.hooks.lock_asked:
+            saw(cpu, lock, False)
         if not cpu.takes(lock.acquire_step):
             return self._slowly(cpu)
         if not cpu.has_caught_up():
@@ -51,14 +54,18 @@ class TryAcquire(Op):
     def perform(self, cpu: Cpu) -> Events[bool]:
         """Try at the end of the acquire step. A try that fails has fetched the lock's line from its holder."""
         lock = self.lock
+        for saw in cpu.machine.hooks.lock_asked:
+            saw(cpu, lock, True)
         yield from cpu.charge(lock.acquire_step)
         yield from cpu.sync()
         free = lock.holder is None
         if free:
+            cpu.tried_in_vain = None
             events = lock.take(cpu)
             if events is not None:
                 yield from events
         else:
+            check_for_livelock(cpu, lock)
             yield from cpu.charge(cpu.machine.transfer_step, lock.lines_from(lock.holder_seen_by(cpu), cpu, 1))
         return free
 

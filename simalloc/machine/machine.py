@@ -11,6 +11,7 @@ from simpy.events import Event
 
 from simalloc.machine.context import Context
 from simalloc.machine.cpu import Cpu
+from simalloc.machine.deadlock import chain
 from simalloc.machine.instrument import Hooks, Instrument
 from simalloc.machine.interrupts import FOREVER
 from simalloc.machine.lock_class import LockClass
@@ -148,5 +149,5 @@ class Machine:
     def _last_clock(self) -> int:
         stuck = [cpu for cpu in self.cpus if cpu.context is not Context.IDLE]
         if stuck:
-            raise Stuck(f"no event is left, but these still run: {', '.join(map(repr, stuck))}")
+            raise Stuck(f"no event is left, but these CPUs still run:\n{chain(stuck)}")
         return max(cpu.clock for cpu in self.cpus)

@@ -64,6 +64,8 @@ class Receive(Op):
     def perform(self, cpu: Cpu) -> Events[Any]:
         """Sleep in the idle context; interrupts are served meanwhile."""
         box = self.box
+        for saw in cpu.machine.hooks.waiting:
+            saw(cpu, f"receive from {box.name}", True)
         yield from cpu.sync()
         while not box.items:
             box.reader, box.reader_cpu = Event(cpu.machine.queue), cpu

@@ -25,6 +25,8 @@ class Sleep(Op):
 
     def perform(self, cpu: Cpu) -> Events[None]:
         """Spend the time in the idle context; a handler that runs past the end makes it that much later."""
+        for saw in cpu.machine.hooks.waiting:
+            saw(cpu, "sleep", True)
         until = cpu.clock + self.cycles if self.until is None else self.until
         previous = cpu.switch(IDLE)
         cpu.wakes_at = until

@@ -1,10 +1,12 @@
 """Observers of a run: ledger, lock statistics, latencies, sections, the page checker, the step recorder."""
 
+from simalloc.measure.broken import Broken, Report, Side
 from simalloc.measure.irqsoff import Found, IrqsOffTracer, LongWindow
 from simalloc.measure.latency import Latency
 from simalloc.measure.ledger import LedgerRow, ledger
 from simalloc.measure.lock_stat import ClassStat, LockStat
 from simalloc.measure.lock_times import LockTimes
+from simalloc.measure.lockdep import Lockdep, TracingLockdep
 from simalloc.measure.measured import Measured
 from simalloc.measure.pages import PageChecker
 from simalloc.measure.probe import INSTRUMENTS, Probe
@@ -15,6 +17,7 @@ from simalloc.measure.timeline import Timeline
 
 __all__ = [
     "INSTRUMENTS",
+    "Broken",
     "ClassStat",
     "Found",
     "IrqsOffTracer",
@@ -22,14 +25,18 @@ __all__ = [
     "LedgerRow",
     "LockStat",
     "LockTimes",
+    "Lockdep",
     "LongWindow",
     "Measured",
     "PageChecker",
     "Probe",
     "Recorded",
     "Recorder",
+    "Report",
     "Sections",
+    "Side",
     "Timeline",
+    "TracingLockdep",
     "ledger",
     "mser5",
 ]

@@ -96,9 +96,7 @@ class LockStat(Instrument):
 
     def lock_acquired(self, cpu: Cpu, lock: SpinLock, waited: int, contended: bool) -> None:
         """Count an acquisition, and its wait if it had to."""
-        entry = self.classes.get(lock.lock_class)
-        if entry is None:
-            entry = self.classes[lock.lock_class] = ClassStat(self._name(lock.lock_class))
+        entry = self._entry(lock)
         bounced = lock.last_holder is not None and lock.last_holder is not cpu
         entry.acquisitions += 1
         entry.acq_bounces += bounced
@@ -109,6 +107,18 @@ class LockStat(Instrument):
             entry.waiters_at[cpu.site] += 1
             entry.holders_at[self._last_site.get(lock, "")] += 1
         self._before[lock] = (cpu.tally.copy(), cpu.site)
+
+    def lock_hits(self, cpu: Cpu, lock: SpinLock, held: int, times: int) -> None:  # noqa: ARG002
+        """Count a stride's."""
+        entry = self._entry(lock)
+        entry.acquisitions += times
+        entry.hold.counts[held] += times
+
+    def _entry(self, lock: SpinLock) -> ClassStat:
+        entry = self.classes.get(lock.lock_class)
+        if entry is None:
+            entry = self.classes[lock.lock_class] = ClassStat(self._name(lock.lock_class))
+        return entry
 
     def _name(self, lock_class: LockClass) -> str:
         """Return what to call it: as lockdep does, a number tells classes of one name apart."""

@@ -65,6 +65,14 @@ class LockTimes(Instrument):
         place = next(i for i in range(len(holds) - 1, -1, -1) if holds[i].lock is lock)
         self._end(cpu, holds.pop(place), held)
 
+    def lock_hits(self, cpu: Cpu, lock: SpinLock, held: int, times: int) -> None:
+        """Count a stride's holds."""
+        key, now, cycles = (cpu.index, lock.name), cpu.clock, held * times
+        self.held[key] = self.held.get(key, 0) + cycles
+        if self._tell:
+            self._tell(f"{lock.name} held", now - cycles, now, cycles)
+            self._tell(f"{lock.name} in use", now - cycles, now, cycles)
+
     def _count(self, cpu: Cpu, to: int) -> None:
         """Count the cycles up to `to` to what went on in them: a wait that has not ended, or else a hold."""
         holds, start = self._holds.get(cpu.index), self._counted_to.get(cpu.index, 0)

@@ -2,46 +2,113 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from mypy_extensions import mypyc_attr
 
-from simalloc.machine import Cpu, Instrument, RuleBroken
+from simalloc.machine import Cpu, Instrument
+from simalloc.measure.broken import Broken, Report, side
 from simalloc.memory import Zone
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class PageChecker(Instrument):
-    """Knows every page that a caller holds. Raises RuleBroken at the first page that is in two places."""
+    """Knows every page that a caller holds, and those that a call of the allocator has in hand.
+
+    Raises Broken at the first page that is in two places, or in none when the call that had it has ended. Calls are
+    told apart by CPU and by how many contexts theirs has interrupted.
+    """
 
     def __init__(self) -> None:
+        self.every_page = False
         self.held: dict[int, int] = {}
+        self._hands: dict[tuple[int, int], set[int]] = {}
+
+    def _hand(self, cpu: Cpu) -> set[int]:
+        key = cpu.index, len(cpu.below)
+        hand = self._hands.get(key)
+        if hand is None:
+            hand = self._hands[key] = set()
+        return hand
+
+    # Callers
+
+    def pages_owned(self, pfns: Sequence[int]) -> None:
+        """Note that a workload has them."""
+        self.held.update(dict.fromkeys(pfns, -1))
 
     def page_allocated(self, cpu: Cpu, pfn: int, order: int) -> None:
         """Note who has it now."""
-        for frame in range(pfn, pfn + (1 << order)):
-            if frame in self.held:
-                raise RuleBroken(
-                    f"cpu {cpu.index} at cycle {cpu.clock} was given page {frame}, which cpu {self.held[frame]} holds"
-                )
-            self.held[frame] = cpu.index
+        held, hand = self.held, self._hand(cpu)
+        for frame in range(pfn, pfn + (1 << order)) if order else (pfn,):
+            if frame in held:
+                owner = held[frame]
+                by = f"cpu {owner}" if owner >= 0 else "its workload since before the run"
+                raise _broken(cpu, f"was given page {frame}, which is held already: by {by}")
+            held[frame] = cpu.index
+        if hand:
+            hand.difference_update(range(pfn, pfn + (1 << order)))
 
     def page_freed(self, cpu: Cpu, pfn: int, order: int) -> None:
-        """Nobody has it any more."""
-        for frame in range(pfn, pfn + (1 << order)):
-            if self.held.pop(frame, None) is None:
-                raise RuleBroken(f"cpu {cpu.index} at cycle {cpu.clock} freed page {frame}, which nobody holds")
+        """Note that a call has it in hand."""
+        held = self.held
+        for frame in range(pfn, pfn + (1 << order)) if order else (pfn,):
+            if held.pop(frame, None) is None:
+                raise _broken(cpu, f"freed page {frame}, which nobody holds")
+        self._hand(cpu).update(range(pfn, pfn + (1 << order)))
 
-    def check_none_lost(self, zone: Zone, usable_pages: int, *, cut_short: bool = False) -> None:
-        """Compare pages held, parked and free with the `usable_pages` the zone began with; RuleBroken if they differ.
+    # The allocator
 
-        NR_FREE_PAGES must also be what the buddy lists really have. A run that was cut short has pages on their way
-        from one place to the other; of it only too many are wrong.
+    def pages_removed(self, cpu: Cpu, zone: Zone, order: int, mt: int, pfns: list[int]) -> None:  # noqa: ARG002
+        """A call has taken them off the buddy lists."""
+        self._hand(cpu).update(_frames(pfns, order))
+
+    def pages_inserted(self, cpu: Cpu, zone: Zone, order: int, mt: int, pfns: list[int]) -> None:  # noqa: ARG002
+        """They are on the buddy lists."""
+        self._hand(cpu).difference_update(_frames(pfns, order))
+
+    def pages_parked(self, cpu: Cpu, pcp: Any, pfns: Sequence[int], order: int) -> None:  # noqa: ARG002
+        """They are on a pcp's lists."""
+        self._hand(cpu).difference_update(_frames(pfns, order))
+
+    def pages_unparked(self, cpu: Cpu, pcp: Any, pfns: Sequence[int], order: int) -> None:  # noqa: ARG002
+        """A call has taken them off a pcp's lists."""
+        self._hand(cpu).update(_frames(pfns, order))
+
+    def call_ended(self, cpu: Cpu) -> None:
+        """Raise Broken if the call has pages in hand that are nowhere else."""
+        hand = self._hand(cpu)
+        if hand:
+            pages = f"{len(hand)} pages" if len(hand) > 1 else "a page"
+            raise _broken(cpu, f"has lost {pages}: page {min(hand)} is with nobody, and on no list")
+
+    def check_none_lost(self, zone: Zone, usable_pages: int) -> None:
+        """Compare pages held, in hand, parked and free with the `usable_pages` of the zone; Broken if they differ.
+
+        Pages that calls have in hand are on their way: the run was cut short. NR_FREE_PAGES must also be what the
+        buddy lists really have.
         """
         held = sum(frame in zone for frame in self.held)
+        in_hand = sum(frame in zone for hand in self._hands.values() for frame in hand)
         free, parked = zone.buddy.free_pages(), zone.parked_pages()
         if free != zone.free_pages:
-            raise RuleBroken(f"zone {zone.name}: NR_FREE_PAGES is {zone.free_pages}, the buddy lists have {free}")
-        found = held + free + parked
-        if found > usable_pages or (found < usable_pages and not cut_short):
-            raise RuleBroken(
-                f"zone {zone.name}: {held} held + {free} free + {parked} on pcp lists is not {usable_pages} pages"
+            raise _lost(f"zone {zone.name}: NR_FREE_PAGES is {zone.free_pages}, the buddy lists have {free}")
+        if held + in_hand + free + parked != usable_pages:
+            raise _lost(
+                f"zone {zone.name}: {held} held + {in_hand} on their way + {free} free + {parked} on pcp lists is not "
+                f"{usable_pages} pages"
             )
+
+
+def _frames(pfns: Sequence[int], order: int) -> Sequence[int]:
+    return [frame for pfn in pfns for frame in range(pfn, pfn + (1 << order))] if order else pfns
+
+
+def _broken(cpu: Cpu, what: str) -> Broken:
+    finding = (f"cpu {cpu.index} at cycle {cpu.clock} {what}.",)
+    return Broken(Report("page", "BUG: Bad page state", finding, (side(cpu, what),)))
+
+
+def _lost(what: str) -> Broken:
+    return Broken(Report("page", "BUG: Bad page state", (f"at the end of the run: {what}.",), ()))

@@ -38,6 +38,9 @@ class Tuning:
         self.batch = sizes.batch
         self.high = sizes.high
 
+    def start_at(self, high: int) -> None:
+        """Begin with this high mark, where it is one that adapts."""
+
     def on_alloc(self, hits: int) -> None:
         """Take note of `hits` allocations from the pcp, whether they refilled it or not."""
 
@@ -157,6 +160,10 @@ class AutoTuned(Tuning):
         self.free_count = 0
         self._freed_block = False
         self._in_burst = False
+
+    def start_at(self, high: int) -> None:
+        """Begin with this high mark, as far as it may be."""
+        self.high = min(max(high, self.high_min), self.high_max)
 
     def burst_begins(self) -> int:
         """Return how many pages freed in a row make the next block part of a burst."""

@@ -27,7 +27,7 @@ class Zone:
     `free_pages` is NR_FREE_PAGES: the pages on the buddy lists. Pages on pcp lists are not free pages. `node` is the
     NUMA node the memory is on; `pcp_orders` are the orders that pcps have lists for, `tuning` how each adapts.
     `marks` are its watermarks, by default those of a machine that has only this zone; `reclaim_active` is whether
-    kswapd works on it.
+    kswapd works on it. A zone with holes has an `end` beyond its pages. Frames `in_use` are in use at the start.
     """
 
     def __init__(
@@ -42,17 +42,19 @@ class Zone:
         pcp_orders: Sequence[int] = (0,),
         tuning: type[Tuning] = Tuning,
         marks: Watermarks | None = None,
+        end: int | None = None,
     ) -> None:
-        if pages < SMALLEST_ZONE:
+        if pages < SMALLEST_ZONE and marks is None:
             raise ValueError(f"a zone of {pages} pages is too small; the smallest is {SMALLEST_ZONE} pages (16MiB)")
         self.name = name
         self.node = node
         self.pages = pages
         self.start = start
-        self.end = start + pages
+        self.end = start + pages if end is None else end
         self.watermarks = marks or watermarks(pages, pages, min_free_kib(pages, 1))
         self.reclaim_active = False
         self.buddy = Buddy(start, pages)
+        self.in_use = range(start, start)
         self.free_pages = pages
         self.sizes = sizes
         self.pcps = [Pcp(tuning(sizes), pcp_orders) for _ in range(cpus)]

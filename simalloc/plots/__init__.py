@@ -15,6 +15,7 @@ from simalloc.plots import (
     lock_shares,
     lock_times,
     pcp_counts,
+    profile,
     style,
     throughput,
     timeline,
@@ -39,6 +40,7 @@ class Kind:
 _KINDS: dict[str, Kind] = {
     "allocators": Kind(allocators.applies, allocators.draw, allocators.series),
     "cost_by_batch": Kind(cost_by_batch.applies, cost_by_batch.draw, cost_by_batch.series),
+    "profile": Kind(profile.applies, profile.draw, profile.series),
     "contention": Kind(contention.applies, contention.draw, contention.series),
     "throughput": Kind(throughput.applies, throughput.draw, throughput.series),
     "lock_shares": Kind(lock_shares.applies, lock_shares.draw, lock_shares.series),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from simalloc.recorded.errors import RecordedError
 from simalloc.recorded.events import Event, TraceReader
 from simalloc.recorded.files import Progress
 from simalloc.recorded.lists import RecordedList
@@ -58,6 +59,7 @@ class _Held:
     mt: int
     line: int
     offset: int = 0
+    whole: bool = True
 
 
 class Follower:
@@ -86,6 +88,7 @@ class Follower:
         self._moving: dict[int, int] = {}
         self._done_at: dict[int, int] = {}
         self._blocks = 0
+        self._highest = 0
         self._start: int | None = None
 
     def follow(self, deeds: Iterator[Deed]) -> None:
@@ -114,6 +117,7 @@ class Follower:
                 self._close_refill(cpu, event if did is Did.ALLOC else None)
             if cpu in self._drains and did is not Did.DRAIN:
                 self._close_drain(cpu)
+            self._highest = max(self._highest, event.pfn)
             does[did](deed)
             self._last[cpu] = did
             if did is not Did.DRAIN:
@@ -128,7 +132,11 @@ class Follower:
         for number, cpu in self._cpus.items():
             cpu.end = {zone: count for (of, zone), count in self._counts.items() if of == number}
         cpus = [self._cpus[number] for number in sorted(self._cpus)]
-        return Recording(self.name, reader.heard, cpus, self.faults, self.uncaused)
+        if not cpus:
+            text = "it has no request of the page allocator: no mm_page_alloc and no mm_page_free"
+            after = f" after the marker in line {reader.heard.marker_line}" if reader.heard.marker_line else ""
+            raise RecordedError(self.name, text + after)
+        return Recording(self.name, reader.heard, cpus, self.faults, self.uncaused, self._highest + 1)
 
     # Writing requests
 
@@ -155,7 +163,9 @@ class Follower:
         if cpu in self._before:
             count = self._before.pop(cpu)
         order, mt = held.order, held.mt
-        meta = packed(op, order, mt, event.level, zone, held.offset, count, follows=follows, hidden=hidden)
+        meta = packed(
+            op, order, mt, event.level, zone, held.offset, count, follows=follows, hidden=hidden, whole=held.whole
+        )
         moment = (event.time if time is None else time) - (self._start or 0)
         self._cpu(cpu).spool.append((moment, event.line, held.block, self._moving.pop(cpu, 0), meta))
 
@@ -317,7 +327,7 @@ class Follower:
             self._push(self._list(cpu, zone, order, mt if mt < PCP_TYPES else MOVABLE), pfn)
         op = Op.FREE if did is Did.FREE else Op.LIST_FREE
         follows = did is not Did.FREE and not deed.begins
-        freed = held if held.order == order else _Held(held.block, order, mt, held.line, held.offset)
+        freed = held if held.order == order else _Held(held.block, order, mt, held.line, held.offset, whole=False)
         if held.block == UNKNOWN:
             self._cpu(cpu).before[zone, order, mt] += 1
         time = deed.time if follows else event.time
@@ -332,7 +342,7 @@ class Follower:
                 return None
         if held.order > order:
             for page in range(1 << order, 1 << held.order):
-                self._held[pfn + page] = _Held(held.block, 0, held.mt, held.line, held.offset + page)
+                self._held[pfn + page] = _Held(held.block, 0, held.mt, held.line, held.offset + page, whole=False)
         elif held.order < order:
             for page in range(1, 1 << order):
                 self._held.pop(pfn + page, None)
@@ -347,7 +357,7 @@ class Follower:
             if held is not None and held.order >= order:
                 del self._held[first]
                 for page in range(1 << held.order):
-                    self._held[first + page] = _Held(held.block, 0, held.mt, held.line, held.offset + page)
+                    self._held[first + page] = _Held(held.block, 0, held.mt, held.line, held.offset + page, whole=False)
                 return self._held.pop(pfn)
         return None
 
@@ -393,6 +403,7 @@ class Follower:
                 0,
                 follows=False,
                 hidden=True,
+                whole=True,
                 on_pcp=0,
             )
             recording.late.append(Late(at, found, request))

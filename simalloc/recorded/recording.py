@@ -26,9 +26,10 @@ class Request(NamedTuple):
     """One request of one CPU, or one page of a list free.
 
     `time` is ticks since the recording began; `block` the number of the allocation, negative for a block that was
-    allocated before; `offset` the page of it where a free begins; `follows`: it is of the list free that the row before
-    is of; `hidden`: no event shows it, but the pages were gone; `on_pcp`: pages on the traced CPU's pcp of the zone
-    before it. `moving`: ticks since the request before that went into refills and drains.
+    allocated before; `offset` the page of it where a free begins, `whole` whether all of it is freed; `follows`: it is
+    of the list free that the row before is of; `hidden`: no event shows it, but the pages were gone; `on_pcp`: pages on
+    the traced CPU's pcp of the zone before it; `moving`: ticks since the request before that went into refills and
+    drains.
     """
 
     time: int
@@ -43,15 +44,26 @@ class Request(NamedTuple):
     offset: int
     follows: bool
     hidden: bool
+    whole: bool
     on_pcp: int
 
 
 def packed(
-    op: int, order: int, mt: int, level: int, zone: int, offset: int, on_pcp: int, *, follows: bool, hidden: bool
+    op: int,
+    order: int,
+    mt: int,
+    level: int,
+    zone: int,
+    offset: int,
+    on_pcp: int,
+    *,
+    follows: bool,
+    hidden: bool,
+    whole: bool,
 ) -> int:
     """Return all of a request but its time, line and block as one number."""
     low = op | order << 3 | mt << 7 | level << 10 | zone << 12 | offset << 18
-    return low | follows << 28 | hidden << 29 | on_pcp << 30
+    return low | follows << 28 | hidden << 29 | whole << 30 | on_pcp << 31
 
 
 def unpacked(row: tuple[int, ...]) -> Request:
@@ -70,7 +82,8 @@ def unpacked(row: tuple[int, ...]) -> Request:
         meta >> 18 & 1023,
         bool(meta >> 28 & 1),
         bool(meta >> 29 & 1),
-        meta >> 30,
+        bool(meta >> 30 & 1),
+        meta >> 31,
     )
 
 
@@ -181,6 +194,8 @@ class Recording:
     faults: Faults
     uncaused: int = 0
     """Drains that no free brought about."""
+    frames: int = 0
+    """Pages up to the highest of which it tells."""
 
     def requests(self) -> int:
         """Count them."""

@@ -40,8 +40,8 @@ def one_line(error: BaseException) -> str:
 def blame(known: tuple[type[Exception], ...]) -> Iterator[None]:
     """Say of an error that came through a plugin's code where that stood.
 
-    Of the errors `known`, whose text is for a person, the same one is raised with that place put before its text; any
-    other becomes a PluginFailed. One that no plugin had to do with stays as it is.
+    Of the errors `known`, whose text is for a person, the place is put before the text; any other becomes a
+    PluginFailed. One that no plugin had to do with stays as it is.
     """
     try:
         yield
@@ -52,7 +52,9 @@ def blame(known: tuple[type[Exception], ...]) -> Iterator[None]:
         if place is None:
             raise
         where = f"{place[0]}: in {place[1]}"
-        for kind in known:
-            if isinstance(error, kind):
-                raise kind(f"{where}: {error}") from error
+        if isinstance(error, known):
+            if type(error) not in known:
+                raise  # a report, which says more
+            error.args = (f"{where}: {error}",)
+            raise
         raise PluginFailed(f"{where}: {one_line(error)}") from error

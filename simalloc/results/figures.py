@@ -5,6 +5,7 @@ from simalloc.registry import Table
 _ABOUT = {
     "allocators": "labels side by side: figures that count, with 95 % intervals, changes and published figures",
     "cost_by_batch": "cycles to allocate and to free a page, against batch size",
+    "profile": "generations side by side over several workloads: four figures that all workloads have",
     "contention": "time per call and throughput against CPUs, with intervals, bounds and published points",
     "throughput": "what a page costs on one CPU, what a NIC delivers on all, and where the cycles went",
     "lock_shares": "which lock takes the cycles as pcp batches grow, and what that does to the score",

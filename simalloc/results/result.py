@@ -28,8 +28,11 @@ FIXED = frozenset(
 )
 """What a row of figures can have beside parameters, which are those of the workload and those swept."""
 
-TIMELINE = "timeline.json.gz"
-"""Where the rows of timelines are saved: apart from the rest, which people read."""
+IF_ANY = ("partial", "broken", "plugins")
+"""Fields that result.json has only where there is something in them."""
+
+APART = {"timeline": "timeline.json.gz", "details": "details.json.gz"}
+"""Where rows are saved that are many: apart from the rest, which people read."""
 
 
 @dataclass
@@ -42,11 +45,11 @@ class Result:
     of swept parameters; `planned`: how many cases the scenario has. Times are in `clock`'s unit. `definition`: the
     scenario as data, from which `simalloc.build` makes it again; `prices`: every cost parameter that was paid, with
     `value`, kind, about and source, and under `labels` whose it is where not everybody paid it. `timeline`: what was
-    recorded (`simalloc.measure.records`), in a file of its own. `simalloc` is the version that simulated it, and
-    `build` says whether its core was "compiled" or "pure Python": both give the same, so results compare without it.
-    `plugins`: whose code beside simalloc's had to do with it, with the name and sha256 of each and the version of
-    `simalloc.api`; where there was none, result.json says nothing.
-    `partial`: empty for a whole run, else how much of it was done when it was stopped.
+    recorded (`simalloc.measure.records`), in a file of its own; so are `details`: what a workload tells beside figures.
+    `simalloc` is the version that simulated it, and `build` says whether its core was "compiled" or "pure Python": both
+    give the same, so results compare without it. `partial`: empty for a whole run, else how much of it was done when
+    it was stopped.
+    `plugins`: whose code beside simalloc's had to do with it: name and sha256 of each, and the API's version.
     """
 
     scenario: str
@@ -66,8 +69,10 @@ class Result:
     definition: Row = field(default_factory=dict)
     prices: list[Row] = field(default_factory=list)
     timeline: list[Row] = field(default_factory=list)
+    details: list[Row] = field(default_factory=list)
     plugins: list[Row] = field(default_factory=list)
     partial: str = ""
+    broken: list[Row] = field(default_factory=list)
 
     def __repr__(self) -> str:
         """Tell which run it is and how much there is: a run's rows would fill a screen."""
@@ -75,11 +80,11 @@ class Result:
         return f"<Result of {self.scenario}, seed {self.seed}: {', '.join(f'{n} {name}' for name, n in counts)}>"
 
     def to_json(self) -> str:
-        """Return the run as JSON, a row a line: the same bytes for the same scenario and seed. Without timelines."""
+        """Return the run as JSON, a row a line, but for what is kept apart. Same scenario, same seed, same bytes."""
         parts = [
             f"{json.dumps(each.name)}: {_json_of(getattr(self, each.name))}"
             for each in fields(self)
-            if each.name != "timeline" and (each.name not in ("plugins", "partial") or getattr(self, each.name))
+            if each.name not in APART and (each.name not in IF_ANY or getattr(self, each.name))
         ]
         return "{\n " + ",\n ".join(parts) + "\n}\n"
 
@@ -122,12 +127,14 @@ class Result:
         files = {folder / "result.json": self.to_json(), folder / "rows.csv": self.to_csv()}
         for file, text in files.items():
             write_whole(file, text)
-        rows = folder / TIMELINE
-        if not self.timeline:
-            rows.unlink(missing_ok=True)
-            return list(files)
-        write_whole(rows, gzip.compress(_json_of(self.timeline).encode(), mtime=0))
-        return [*files, rows]
+        saved = list(files)
+        for name, place in APART.items():
+            rows: list[Row] = getattr(self, name)
+            (folder / place).unlink(missing_ok=True)
+            if rows:
+                write_whole(folder / place, gzip.compress(_json_of(rows).encode(), mtime=0))
+                saved.append(folder / place)
+        return saved
 
 
 class Plots:
@@ -171,12 +178,13 @@ def parameters(row: Row) -> Row:
 def load_result(folder: Path) -> Result:
     """Read the run saved in `folder`. Raises FileNotFoundError if there is none, OSError, and NotAResult."""
     result = Result.from_json(_text(folder / "result.json").decode("utf-8", "replace"))
-    if (folder / TIMELINE).exists():
-        try:
-            rows = json.loads(gzip.decompress(_text(folder / TIMELINE)))
-        except (ValueError, EOFError, OSError, RecursionError, zlib.error):
-            raise NotAResult(f"{TIMELINE} is not whole") from None
-        result.timeline = checked_rows("timeline", rows)
+    for name, place in APART.items():
+        if (folder / place).exists():
+            try:
+                rows = json.loads(gzip.decompress(_text(folder / place)))
+            except (ValueError, EOFError, OSError, RecursionError, zlib.error):
+                raise NotAResult(f"{place} is not whole") from None
+            setattr(result, name, checked_rows(name, rows))
     return result
 
 

@@ -19,6 +19,7 @@ COLUMNS: dict[str, dict[str, type | tuple[type, ...]]] = {
     "latency": {"label": str, "kind": str},
     "prices": {"name": str, "value": NUMBER, "unit": str},
     "timeline": {"label": str, "kind": str},
+    "details": {"label": str, "kind": str},
 }
 """Columns that every row of a table has."""
 
@@ -33,6 +34,7 @@ FIELDS: dict[str, type] = {
     "planned": int,
     "definition": dict,
     "partial": str,
+    "broken": list,
     "build": str,
 }
 TABLES = ("cases", "rows", "ledger", "locks", "latency", "prices")

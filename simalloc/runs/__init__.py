@@ -1,5 +1,6 @@
 """A scenario becomes runs, runs become a result: simulation, replications, who does them, what they are put into."""
 
+from simalloc.runs.checking import lockdep
 from simalloc.runs.simulation import Model, Window, build_model, run_case, run_replication, run_workload
 from simalloc.runs.task import RunFailed
 from simalloc.runs.work import Stopped, run
@@ -10,6 +11,7 @@ __all__ = [
     "Stopped",
     "Window",
     "build_model",
+    "lockdep",
     "run",
     "run_case",
     "run_replication",

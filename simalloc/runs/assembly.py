@@ -26,6 +26,7 @@ class CaseResult:
     locks: list[Row]
     latency: list[Row]
     timeline: list[Row] = field(default_factory=list)
+    details: list[Row] = field(default_factory=list)
 
 
 class Assembly:
@@ -39,13 +40,13 @@ class Assembly:
         self.published = _published(scenario, folder)
         self.result = _empty_result(scenario, self.published)
         self._baselines: dict[int, list[CaseResult]] = {}
-        self._origins: dict[str, list[CaseResult]] = {}
+        self._origins: dict[tuple[str, str], list[CaseResult]] = {}
 
     def add(self, index: int, runs: Sequence[CaseResult]) -> None:
         """Add the replications of case number `index`."""
         case = self.scenario.cases[index]
         point = index // self.scenario.labels
-        runs = _with_change(case, runs, self._origins.setdefault(case.label, list(runs)))
+        runs = _with_change(case, runs, self._origins.setdefault((case.label, case.workload.kind), list(runs)))
         baseline = self._baselines.setdefault(point, runs)
         _add(self.result, case, runs, baseline, self.published)
 
@@ -135,6 +136,7 @@ def _add(
     result.locks += [{**head, "allocator": allocator, "unit": "cycles", **row} for row in found.locks]
     result.latency += [{**head, "allocator": allocator, **row} for row in found.latency]
     result.timeline += [head | row for row in found.timeline]
+    result.details += [head | row for row in found.details]
 
 
 def _with_change(case: Case, runs: Sequence[CaseResult], origin: Sequence[CaseResult]) -> list[CaseResult]:

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import count
 
 from simalloc.allocators import Allocator, KernelSteps
 from simalloc.hardware.times import cycles_of
-from simalloc.machine import Activity, Cpu, Instrument, Machine, Program
-from simalloc.measure import INSTRUMENTS, Latency, LockStat, PageChecker, Sections, Timeline, ledger
+from simalloc.machine import Activity, Cpu, Instrument, Machine, Program, RuleBroken, Stuck
+from simalloc.measure import (
+    INSTRUMENTS,
+    Broken,
+    Latency,
+    Lockdep,
+    LockStat,
+    PageChecker,
+    Sections,
+    Timeline,
+    TracingLockdep,
+    ledger,
+)
 from simalloc.measure.timeline import LIMIT
-from simalloc.memory import MigrateType, NoPages, Zone, pages_of
-from simalloc.memory.buddy import TOP_PAGES
-from simalloc.memory.initial import fragment, warm
-from simalloc.memory.zone import FIRST_FRAME
+from simalloc.memory import NoPages, Zone
+from simalloc.recorded import RecordedError
 from simalloc.runs import meter
 from simalloc.runs.assembly import CaseResult
+from simalloc.runs.profile import profile
 from simalloc.runs.replication import seed_of
+from simalloc.runs.zones import make_zones
 from simalloc.scenario import Case, InterruptSpec, Scenario, ScenarioError
 from simalloc.workloads import WORKLOADS, Measured, Workload, WorkloadSpec
 from simalloc.workloads.arrivals import arrivals, stream
@@ -69,7 +80,7 @@ def build_model(scenario: Scenario, case: Case, instruments: Sequence[Instrument
         topology=costs.topology(case.machine.cpus),
     )
     steps = KernelSteps(machine, costs, lock_kind=case.machine.lock, seed=scenario.seed)
-    zones = list(_zones(scenario, case))
+    zones = list(make_zones(scenario, case))
     allocator = case.version.allocator(machine, zones, steps, case.machine.shared_lines.switches())
     if case.memory.drain_on_failure:
         allocator.expect_drains()
@@ -78,32 +89,6 @@ def build_model(scenario: Scenario, case: Case, instruments: Sequence[Instrument
     if case.memory.vmstat_ms is not None:
         _attach_vmstat(machine, allocator, machine.milliseconds(case.memory.vmstat_ms))
     return Model(machine, zones, steps, allocator)
-
-
-def _zones(scenario: Scenario, case: Case) -> Iterator[Zone]:
-    """Make the zones of every node in use, in their initial state."""
-    memory, start = case.memory, FIRST_FRAME
-    pages = pages_of(memory.zone)
-    for node in case.nodes():
-        for number in range(memory.zones_per_node):
-            zone = Zone(
-                f"Normal {node}.{number}",
-                pages,
-                case.machine.cpus,
-                case.sizes,
-                start,
-                node=node,
-                pcp_orders=case.version.pcp_orders,
-                tuning=case.version.tuning,
-                marks=case.watermarks,
-            )
-            if memory.initial == "warmed":
-                warm(zone, MigrateType.UNMOVABLE)
-            elif memory.initial == "fragmented":
-                span = min(pages_of(memory.span), pages)
-                fragment(zone, span, memory.free_share, MigrateType.UNMOVABLE, stream(scenario.seed, 0))
-            yield zone
-            start += -(-pages // TOP_PAGES) * TOP_PAGES
 
 
 def attach(machine: Machine, source: InterruptSpec, index: int, seed: int) -> None:
@@ -149,7 +134,10 @@ def record(model: Model, start: int, stop: int, limit: int = LIMIT) -> Timeline:
 def run_workload(scenario: Scenario, model: Model, spec: WorkloadSpec, sections: Sections | None = None) -> Workload:
     """Run the workload on every CPU to its end; return it with its figures. Raises ScenarioError without memory."""
     machine = model.machine
-    workload = WORKLOADS[spec.kind].workload(spec, model.allocator, model.steps)
+    try:
+        workload = WORKLOADS[spec.kind].workload(spec, model.allocator, model.steps)
+    except RecordedError as error:
+        raise ScenarioError(f"workload.trace: {error}") from None
     workload.sections = sections
     for instrument in workload.prepare(machine, scenario.seed):
         machine.hooks.register(instrument)
@@ -165,12 +153,36 @@ def run_workload(scenario: Scenario, model: Model, spec: WorkloadSpec, sections:
 
 def run_case(scenario: Scenario, index: int, window: Window | None = None) -> CaseResult:
     """Simulate case number `index` of a scenario without a sweep, and record the `window`."""
+    if not scenario.check:
+        return _run_case(scenario, index, window, None)
+    try:
+        return _run_case(scenario, index, window, Lockdep())
+    except (RuleBroken, Stuck) as broken:
+        raise _told_in_full(scenario, index) or broken from None
+
+
+def _told_in_full(scenario: Scenario, index: int) -> Broken | None:
+    """Run a case that breaks a rule again, and return the report of the first one broken, with the steps of each side.
+
+    In lockstep: on local clocks the first that is met need not be the first in time.
+    """
+    try:
+        _run_case(scenario.model_copy(update={"lockstep": True}), index, None, TracingLockdep())
+    except Broken as found:
+        return found
+    except (RuleBroken, Stuck):
+        pass
+    return None
+
+
+def _run_case(scenario: Scenario, index: int, window: Window | None, lockdep: Lockdep | None) -> CaseResult:
     case = scenario.cases[index]
-    lock_stat, latency, checker = LockStat(), Latency(), PageChecker()
-    watched: list[Instrument] = [lock_stat, checker] if scenario.check else [lock_stat]
+    lock_stat, latency = LockStat(), Latency()
+    checker = PageChecker() if lockdep else None
+    watched: list[Instrument] = [lock_stat, checker, lockdep] if lockdep and checker else [lock_stat]
     probes = [INSTRUMENTS[name]() for name in scenario.instruments]
     watched += probes
-    if scenario.latency:
+    if scenario.latency or scenario.profile:
         watched.append(latency)
     model = build_model(scenario, case, watched)
     timeline = record(model, *window.cycles(case)) if window else None
@@ -178,17 +190,21 @@ def run_case(scenario: Scenario, index: int, window: Window | None = None) -> Ca
     workload = run_workload(scenario, model, case.workload)
     if timeline:
         timeline.finish(model.machine)
-    if scenario.check:
+    if checker:
         for zone, pages in zip(model.zones, usable, strict=True):
-            kept = model.allocator.kept_pages(zone)
-            checker.check_none_lost(zone, pages - kept, cut_short=case.workload.duration_ms() is not None)
+            checker.check_none_lost(zone, pages - model.allocator.kept_pages(zone))
+    measured = workload.measured() + _beside(scenario, case)
+    measured += [each for probe in probes for each in probe.measured()]
+    if scenario.profile:
+        measured += profile(model.machine, model.zones, case.workload, measured, lock_stat, latency)
     return CaseResult(
         case.label,
-        workload.measured() + _beside(scenario, case) + [each for probe in probes for each in probe.measured()],
+        measured,
         [asdict(row) for row in ledger(model.machine)],
         [entry.row() for entry in lock_stat.classes.values()],
         list(latency.rows()),
         timeline.rows() if timeline else [],
+        workload.details(),
     )
 
 

@@ -15,6 +15,7 @@ from traceback import extract_tb, print_exception
 from typing import Any, Protocol
 
 from simalloc.machine import RuleBroken, Stuck
+from simalloc.measure import Broken
 from simalloc.registry import Plugin, PluginError, PluginFailed, blame, ensure
 from simalloc.runs.assembly import CaseResult
 from simalloc.runs.simulation import Window, run_replication
@@ -100,7 +101,8 @@ def execute(task: Task) -> str:
     except Exception as error:
         if os.environ.get("SIMALLOC_TRACEBACK") and not isinstance(error, tuple(KINDS.values())):
             print_exception(error, file=sys.stderr)
-        return failed(task, told(error), process_time() - began, type(error).__name__)
+        report = error.report.row() if isinstance(error, Broken) else None
+        return failed(task, told(error), process_time() - began, _kind(error), report)
     seconds = process_time() - began
     return json.dumps({**task.head, "seconds": round(seconds, 6), **_plain(result, task.head["replication"])})
 
@@ -115,9 +117,15 @@ def check_travel(scenario: Scenario) -> None:
             )
 
 
-def failed(task: Task, error: str, seconds: float = 0.0, kind: str = "RunFailed") -> str:
-    """Return the line of a run that failed; `kind` is the class of its error."""
-    return json.dumps({**task.head, "seconds": round(seconds, 6), "error": error, "kind": kind})
+def failed(task: Task, error: str, seconds: float = 0.0, kind: str = "RunFailed", report: Row | None = None) -> str:
+    """Return the line of a run that failed; `kind` is the class of its error, `report` that of a broken rule."""
+    more = {"report": report} if report else {}
+    return json.dumps({**task.head, "seconds": round(seconds, 6), "error": error, "kind": kind, **more})
+
+
+def _kind(error: Exception) -> str:
+    """Return the class of an error, or of simalloc's own which it is a kind of."""
+    return next((each.__name__ for each in type(error).__mro__ if each.__name__ in KINDS), type(error).__name__)
 
 
 def told(error: Exception) -> str:
@@ -138,7 +146,8 @@ def _plain(result: CaseResult, replication: int) -> Row:
     if replication:
         return {"measured": measured}
     rows = {"ledger": result.ledger, "locks": result.locks, "latency": result.latency}
-    return {"measured": measured, **rows, **({"timeline": result.timeline} if result.timeline else {})}
+    rare = {"timeline": result.timeline, "details": result.details}
+    return {"measured": measured, **rows, **{name: found for name, found in rare.items() if found}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +159,7 @@ class Record:
     error: str | None
     seconds: float
     kind: str = ""
+    report: Row | None = None
 
     @property
     def key(self) -> Key:
@@ -163,8 +173,9 @@ class Record:
         if not isinstance(head, dict):
             raise TypeError("a line of a journal is a mapping")
         seconds, error, kind = head.pop("seconds"), head.pop("error", None), head.pop("kind", "")
+        report = head.pop("report", None)
         if error is not None:
-            return cls(head, None, str(error), seconds, str(kind))
+            return cls(head, None, str(error), seconds, str(kind), report if isinstance(report, dict) else None)
         measured = [Measured(*row) for row in head.pop("measured")]
-        rest = [head.pop(name, []) for name in ("ledger", "locks", "latency", "timeline")]
+        rest = [head.pop(name, []) for name in ("ledger", "locks", "latency", "timeline", "details")]
         return cls(head, CaseResult(head["label"], measured, *rest), None, seconds)

@@ -73,6 +73,9 @@ class Work:
         result = self.plan.assembled(self.folder, partial=not self.whole)
         if not self.whole:
             result.partial = f"{self.plan.finished} of {self.plan.total} runs"
+        for failure in self.failures:
+            if failure.record.report:
+                result.broken.append({"run": failure.run, **failure.record.report})
         return result
 
 

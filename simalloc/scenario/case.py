@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from simalloc.allocators import VERSIONS, Generation
-from simalloc.memory import PcpSizes, size_of
+from simalloc.memory import PcpSizes, ZoneFacts, size_of
 from simalloc.memory.watermarks import Watermarks
 from simalloc.scenario.errors import Path, Problem
 from simalloc.scenario.machine import MachineSpec
-from simalloc.scenario.parts import MemorySpec
+from simalloc.scenario.parts import AllocatorSpec, MemorySpec
 from simalloc.workloads import WorkloadSpec
 
 
@@ -27,6 +27,21 @@ class Case:
     memory: MemorySpec
     workload: WorkloadSpec
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    allocator: AllocatorSpec = field(default_factory=AllocatorSpec)
+
+    def sizes_in(self, zone: ZoneFacts) -> PcpSizes:
+        """Return the sizes of a zone's pcps: by the allocator's rule, and as the scenario sets them.
+
+        What it sets is meant for zones that keep pages for CPUs: one so small that its batch is 1 keeps its own.
+        """
+        own = self.version.sizes_of(zone, None, self.allocator.batch_scale_max)
+        if own.batch == 1:
+            return own
+        sizes = self.version.sizes_of(zone, self.allocator.batch, self.allocator.batch_scale_max)
+        if not self.allocator.high:
+            return sizes
+        fixed = None if sizes.high_max is None else self.allocator.high
+        return replace(sizes, high=self.allocator.high, high_max=fixed)
 
     def name(self) -> str:
         """Return label and parameters, for a person."""
@@ -58,6 +73,8 @@ def check_fit(path: Path, case: Case) -> None:
         raise Problem(
             ("machine", "cpus"), f"{case.machine.cpus} CPUs are too few; this workload needs {workload.cpus_needed()}"
         )
+    if case.memory.zones:
+        return
     parked = case.sizes.high + 2 * case.sizes.batch
     cpus = max(map(len, case.nodes().values()))
     needed = cpus * (workload.pages_needed() + parked) + case.watermarks.high

@@ -10,11 +10,25 @@ from simalloc.scenario.errors import ScenarioError, suggestion
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
-@cache
+MISTAKES = "mistakes"
+"""The folder, beside the others, of scenarios that break a rule on purpose: they end with a report and exit code 1."""
+
+
 def shipped() -> dict[str, Path]:
-    """Return name -> file of every shipped scenario: in the wheel inside the package, in a checkout beside it."""
-    for folder in (PACKAGE / "scenarios", PACKAGE.parent / "scenarios"):
-        files = sorted(folder.glob("*.yaml"))
+    """Return name -> file of every shipped scenario that runs to its end, in order of their names."""
+    return _files("")
+
+
+def mistakes() -> dict[str, Path]:
+    """Return name -> file of every shipped scenario that ends with a report of a broken rule."""
+    return _files(MISTAKES)
+
+
+@cache
+def _files(folder: str) -> dict[str, Path]:
+    """Look in the wheel inside the package, in a checkout beside it."""
+    for scenarios in (PACKAGE / "scenarios", PACKAGE.parent / "scenarios"):
+        files = sorted((scenarios / folder).glob("*.yaml"))
         if files:
             return {file.stem: file for file in files}
     return {}
@@ -27,7 +41,7 @@ def find(name: str) -> Path:
         raise ScenarioError(f"{name}: is a directory; give a scenario file inside it")
     if path.exists():
         return path
-    known = shipped()
-    if path.name.removesuffix(".yaml") in known and len(path.parts) == 1:
+    known, folder = shipped() | mistakes(), path.parent.as_posix()
+    if path.name.removesuffix(".yaml") in known and folder in (".", "scenarios", MISTAKES, f"scenarios/{MISTAKES}"):
         return known[path.name.removesuffix(".yaml")]
     raise ScenarioError(f"{name}: no such file, and no shipped scenario; {suggestion(path.stem, list(known))}")

@@ -16,6 +16,7 @@ from simalloc.results import PublishedError, read_published
 from simalloc.scenario.errors import Path, Problem, ScenarioError, dotted, problems_of
 from simalloc.scenario.library import find
 from simalloc.scenario.model import Scenario, model_at
+from simalloc.workloads.files import locate
 
 
 def load(name: str, overrides: Sequence[str] = (), seed: int | None = None, *, grid: Sequence[str] = ()) -> Scenario:
@@ -28,10 +29,17 @@ def load(name: str, overrides: Sequence[str] = (), seed: int | None = None, *, g
     return _scenario(_Source(str(file), _parse(file)), file.parent, overrides, seed, grid)
 
 
-def with_settings(data: Mapping[str, Any], settings: Sequence[str]) -> Scenario:
-    """Return the scenario that `data` describes, with `key=value` settings over it. Raises ScenarioError."""
+def with_settings(
+    data: Mapping[str, Any], settings: Sequence[str], options: Mapping[Path, str] | None = None
+) -> Scenario:
+    """Return the scenario that `data` describes, with `key=value` settings over it. Raises ScenarioError.
+
+    `options` tells which option of a command set a key, for errors.
+    """
     load_installed()
-    return _scenario(_Source("", _mapping(data)), None, settings)
+    source = _Source("", _mapping(data))
+    source.set_by.update(options or {})
+    return _scenario(source, None, settings)
 
 
 def _mapping(data: Mapping[str, Any]) -> CommentedMap:
@@ -52,7 +60,7 @@ def _scenario(
     if seed is not None:
         source.override(f"seed={seed}", "--seed")
     try:
-        scenario = Scenario.model_validate(source.plain())
+        scenario = Scenario.model_validate(locate(source.plain(), folder))
         _ = scenario.cases
         if scenario.published is not None and folder is not None:
             _check_published(scenario.published, folder)

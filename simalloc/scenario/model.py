@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
-from simalloc.allocators import VERSIONS, Generation
+from simalloc.allocators import VERSIONS, Generation, with_mistake
 from simalloc.hardware import preset
 from simalloc.machine import LOCK_KINDS
 from simalloc.measure import INSTRUMENTS
@@ -64,6 +64,11 @@ class Scenario(Strict):
     interrupts: list[InterruptSpec] = Field(default=[], description="interrupts beside those of the workload")
     latency: bool = Field(
         default=True, description="measure how long interrupts and bottom halves are off, and interrupt latency"
+    )
+    profile: bool = Field(
+        default=False,
+        description="beside the workload's figures give four that all workloads have: cycles per operation, longest "
+        "window with interrupts off, share of time waiting for zone->lock, pages parked on pcp lists",
     )
     check: bool = Field(
         default=False, description="check all along that no page is lost or given out twice (slower); exit code 1 if so"
@@ -157,6 +162,12 @@ class Scenario(Strict):
         if allocator.name is None:
             raise Problem((*path, "allocator"), f"name one; known are {', '.join(VERSIONS)}")
         version = _with_parameters(VERSIONS[allocator.name], allocator, spec.allocator, path)
+        if allocator.mistake:
+            try:
+                version = with_mistake(version, allocator.mistake)
+            except ValueError as error:
+                whose = path if spec.allocator.mistake else ()
+                raise Problem((*whose, "allocator", "mistake"), str(error)) from None
         machine = _over(self.machine, spec.machine, (*path, "machine"))
         marks = self.memory.watermarks(len(machine.nodes()), version.min_free_at_most)
         facts = self._facts(version, machine, marks)
@@ -187,7 +198,7 @@ class Scenario(Strict):
                 "machine.topology makes a larger one",
             )
         workload = _over(self.workload, spec.workload, (*path, "workload"))
-        case = Case(spec.label, version, sizes, marks, machine, self.memory, workload, parameters)
+        case = Case(spec.label, version, sizes, marks, machine, self.memory, workload, parameters, allocator)
         check_fit(path, case)
         return case
 
@@ -222,6 +233,9 @@ class Scenario(Strict):
             raise Problem(
                 ("memory", "percpu_pagelist_high_fraction"), f"{version.name} has no such sysctl; it came with v5.14"
             )
+        if self.memory.zones:
+            largest = max(self.memory.zones, key=lambda zone: zone.pages)
+            return largest.facts(machine.cpus_per_node(), fraction)
         return ZoneFacts(pages_of(self.memory.zone), machine.cpus_per_node(), marks, fraction)
 
     def definition(self) -> dict[str, Any]:

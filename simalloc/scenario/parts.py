@@ -15,13 +15,14 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
-from simalloc.allocators import VERSIONS
+from simalloc.allocators import MISTAKES, VERSIONS
 from simalloc.measure import INSTRUMENTS
 from simalloc.memory import SMALLEST_ZONE, Watermarks, pages_of
 from simalloc.memory.watermarks import min_free_kib, watermarks
 from simalloc.registry import Table
 from simalloc.results import FIGURE_ABOUT
 from simalloc.scenario.errors import suggestion
+from simalloc.scenario.zones import ZoneSpec
 from simalloc.workloads import WORKLOADS, Strict
 from simalloc.workloads.arrivals import BurstUs, Pattern, check_bursts
 
@@ -85,6 +86,11 @@ class MemorySpec(Strict):
         description="a task whose allocation fails has all CPUs' pcp lists drained (by IPIs in v4.10, then workers, by "
         "itself in v6.1) and tries again; CPUs may run less far ahead, so it is slower",
     )
+    zones: Annotated[list[ZoneSpec], Field(min_length=1)] | None = Field(
+        default=None,
+        description="the zones one by one instead, as `simalloc machine from-proc` writes them; those that are tried "
+        "first come first",
+    )
     vmstat_ms: Annotated[float, Field(gt=0, le=1e6)] | None = Field(
         default=None,
         description="every so many ms each CPU's vmstat worker lets its pcp high decay and drains what is idle (v6.7; "
@@ -113,6 +119,8 @@ class MemorySpec(Strict):
 
     def usable_pages(self) -> int:
         """Return how many pages are free at the start."""
+        if self.zones:
+            return sum(zone.pages if zone.free is None else zone.free for zone in self.zones)
         if self.initial == "fragmented":
             return int(min(pages_of(self.span), pages_of(self.zone)) * self.free_share)
         return pages_of(self.zone)
@@ -133,6 +141,19 @@ class AllocatorSpec(Strict):
         default=None,
         description="PCP_BATCH_SCALE_MAX: by how many doublings a refill or drain may exceed a batch; 5 from v6.7 on",
     )
+
+    mistake: str | None = Field(
+        default=None,
+        description="one made on purpose, for `check: true` to report: "
+        + "; ".join(f"{name}: {mistake.about}" for name, mistake in MISTAKES.items()),
+    )
+
+    @field_validator("mistake")
+    @classmethod
+    def _is_known(cls, mistake: str | None) -> str | None:
+        if mistake is not None and mistake not in MISTAKES:
+            raise ValueError(f"there is no mistake {mistake!r}; {suggestion(mistake, list(MISTAKES))}")
+        return mistake
 
     @field_validator("name")
     @classmethod

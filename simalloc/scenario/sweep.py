@@ -121,7 +121,9 @@ def columns(keys: Sequence[str], taken: Sequence[str]) -> dict[str, str]:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as a table shows it: lists and mappings as JSON text."""
+    """Return a value as a table shows it: a workload as its kind, other mappings and lists as JSON text."""
+    if isinstance(value, dict) and isinstance(value.get("kind"), str):
+        return value["kind"]
     return json.dumps(value) if isinstance(value, list | dict) else value
 
 

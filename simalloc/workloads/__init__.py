@@ -15,6 +15,7 @@ from simalloc.workloads.nic_rx import NicRx, NicRxSpec
 from simalloc.workloads.page_fault import PageFault, PageFaultSpec
 from simalloc.workloads.pagealloc import PageAlloc, PageAllocSpec
 from simalloc.workloads.producer_consumer import ProducerConsumer, ProducerConsumerSpec
+from simalloc.workloads.replay import Replay, ReplaySpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,9 @@ _KINDS: dict[str, Kind] = {
         "readers fill the page cache of a full zone; kswapd, direct reclaim and drains of all lists make room",
     ),
     "mixed": Kind(MixedSpec, Mixed, "a weighted blend of allocations and frees with think times"),
+    "replay": Kind(
+        ReplaySpec, Replay, "the requests of a recorded kernel trace, made again to the simulated allocator"
+    ),
     "lock-loop": Kind(LockLoopSpec, LockLoop, "think, take one lock, hold it, let go: what a kind of lock does alone"),
 }
 
@@ -82,6 +86,8 @@ __all__ = [
     "PageFaultSpec",
     "ProducerConsumer",
     "ProducerConsumerSpec",
+    "Replay",
+    "ReplaySpec",
     "Strict",
     "Workload",
     "WorkloadSpec",

@@ -34,6 +34,9 @@ class AllocBenchSpec(WorkloadSpec):
     pages: Annotated[int, Field(ge=1, le=1 << 22)] = Field(
         default=16384, description="pages a thread allocates in bulk and rand; the published runs had 1.29 million"
     )
+    order: Annotated[int, Field(ge=0, le=10)] = Field(
+        default=0, description="blocks of 2**order pages; `pages` and `repeats` then count blocks"
+    )
     repeats: Annotated[int, Field(ge=1)] = Field(default=2000, description="calls of each kind in repeat")
     iterations: Annotated[int, Field(ge=1, le=100)] = Field(default=2, description="runs of each mode")
     dropped: Annotated[int, Field(ge=0)] = Field(default=1, description="of them not reported, at the start")
@@ -51,7 +54,11 @@ class AllocBenchSpec(WorkloadSpec):
 
     def pages_needed(self) -> int:
         """Return the most pages a CPU holds at once."""
-        return self.pages
+        return self.pages << self.order
+
+    def highest_order(self) -> int:
+        """Return the order of its blocks."""
+        return self.order
 
     def calls(self) -> int:
         """Return how many pages a CPU allocates and frees."""
@@ -98,7 +105,7 @@ class AllocBench(Workload):
                 pages: list[int] = []
                 yield from self._meet(random.random())
                 name = "alloc" if mode == "bulk" else "rand_alloc"
-                allocate = self.allocator.alloc_pages_each(cpu, self.spec.pages, pages)
+                allocate = self.allocator.alloc_pages_each(cpu, self.spec.pages, pages, self.spec.order)
                 yield from self._timed(cpu, name, allocate, self.spec.pages, kept=kept)
                 if len(pages) < self.spec.pages:
                     raise NoPages(f"cpu {cpu.index} got {len(pages)} of {self.spec.pages} pages: zone too small")
@@ -106,7 +113,7 @@ class AllocBench(Workload):
                     random.shuffle(pages)
                 yield from self._meet(random.random())
                 name = "free" if mode == "bulk" else "rand_free"
-                free = self.allocator.free_pages_each(cpu, pages)
+                free = self.allocator.free_pages_each(cpu, pages, self.spec.order)
                 yield from self._timed(cpu, name, free, self.spec.pages, kept=kept)
 
     def _meet(self, phase: float) -> Program[None]:
@@ -119,8 +126,8 @@ class AllocBench(Workload):
 
     def _pair(self, cpu: Cpu) -> Program[None]:
         pages: list[int] = []
-        yield from self.allocator.alloc_pages_each(cpu, 1, pages)
-        yield from self.allocator.free_pages_each(cpu, pages)
+        yield from self.allocator.alloc_pages_each(cpu, 1, pages, self.spec.order)
+        yield from self.allocator.free_pages_each(cpu, pages, self.spec.order)
 
     def _timed(self, cpu: Cpu, name: str, work: Program[None], calls: int, *, kept: bool) -> Program[None]:
         start, before = cpu.clock, self.times.of(cpu)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -92,6 +93,10 @@ class Workload(ABC):
     @abstractmethod
     def program(self, cpu: Cpu) -> Program[None]:
         """Return what runs on `cpu`."""
+
+    def details(self) -> list[dict[str, Any]]:
+        """Return what is no figure of a table, as flat rows that are saved beside the result."""
+        return []
 
     @abstractmethod
     def measured(self) -> list[Measured]:

@@ -133,6 +133,8 @@ class MemoryPressure(SteadyWorkload):
             for pcp in zone.pcps[self.readers.stop :]:
                 pcp.refill(zone.take(2 * pcp.batch, 0, MigrateType.MOVABLE), MigrateType.MOVABLE)
             self.cache.fill(zone)
+            for saw in machine.hooks.pages_owned:
+                saw(list(self.cache.pages))
             for view in allocator.views[zone]:
                 view.refresh()
         return super().prepare(machine, seed)

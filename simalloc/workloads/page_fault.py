@@ -90,6 +90,9 @@ class PageFault(SteadyWorkload):
                 wanted[index] -= len(some)
                 if wanted[index] <= 0 or not some:
                     del wanted[index]
+        for pages in self._mapped.values():
+            for saw in self.machine.hooks.pages_owned:
+                saw(pages)
         for index in self._mapped:
             self._fill_pcp(index)
         for zone in self.allocator.zones:

@@ -20,14 +20,19 @@ class ProducerConsumerSpec(SteadySpec):
     kind: Literal["producer-consumer"] = Field(description="pages allocated on one CPU, freed on another")
     produce: Duration = Field(default=Duration(exponential="200ns"), description="own work per page of who allocates")
     consume: Duration = Field(default=Duration(exponential="200ns"), description="own work per page of who frees")
+    order: Annotated[int, Field(ge=0, le=10)] = Field(default=0, description="blocks of 2**order pages")
     queue: Annotated[int, Field(ge=1, le=1 << 20)] = Field(
         default=256,
-        description="pages that may be on their way; who finds it full sleeps a microsecond and looks again",
+        description="blocks that may be on their way; who finds it full sleeps a microsecond and looks again",
     )
 
     def pages_needed(self) -> int:
         """Return the most pages a pair has on its way."""
-        return self.queue + 2
+        return (self.queue + 2) << self.order
+
+    def highest_order(self) -> int:
+        """Return the order of its blocks."""
+        return self.order
 
     def cpus_needed(self) -> int:
         """Return a pair."""
@@ -35,7 +40,7 @@ class ProducerConsumerSpec(SteadySpec):
 
 
 class ProducerConsumer(SteadyWorkload):
-    """An operation is a page freed."""
+    """An operation is a block freed."""
 
     def __init__(self, spec: ProducerConsumerSpec, allocator: Allocator, steps: KernelSteps) -> None:
         super().__init__(spec, allocator, steps)
@@ -54,7 +59,7 @@ class ProducerConsumer(SteadyWorkload):
         work = self.spec.produce.draws(self.machine.ghz, stream(self.seed, 5, cpu.index))
         while True:
             yield self.work(next(work))
-            page = yield from self.allocator.alloc_pages(cpu)
+            page = yield from self.allocator.alloc_pages(cpu, self.spec.order)
             if page is None:
                 raise NoPages(f"cpu {cpu.index} got no page at cycle {cpu.clock}: the zone is too small")
             while not (yield box.post(page)):
@@ -65,5 +70,5 @@ class ProducerConsumer(SteadyWorkload):
         while True:
             page = yield box.receive
             yield self.work(next(work))
-            yield from self.allocator.free_pages(cpu, page)
+            yield from self.allocator.free_pages(cpu, page, self.spec.order)
             self.done(cpu)

@@ -43,7 +43,7 @@ def _listing(kind: Kind) -> dict[str, str]:
     from simalloc.measure import INSTRUMENTS  # noqa: PLC0415
     from simalloc.registry import load_installed  # noqa: PLC0415
     from simalloc.results import FIGURE_ABOUT  # noqa: PLC0415
-    from simalloc.scenario import load, shipped  # noqa: PLC0415
+    from simalloc.scenario import load, mistakes, shipped  # noqa: PLC0415
     from simalloc.workloads import WORKLOADS  # noqa: PLC0415
 
     load_installed()
@@ -53,7 +53,7 @@ def _listing(kind: Kind) -> dict[str, str]:
         case Kind.MACHINES:
             return {name: preset(name).about for name in presets()}
         case Kind.SCENARIOS:
-            return {name: load(str(file)).about for name, file in shipped().items()}
+            return {name: load(str(file)).about for name, file in (shipped() | mistakes()).items()}
         case Kind.FIGURES:
             return _rows(FIGURE_ABOUT, str)
     others: dict[Kind, Table[Any]] = {

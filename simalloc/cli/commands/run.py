@@ -17,7 +17,14 @@ from simalloc.cli.progress import display
 from simalloc.cli.saving import NotSaved, draw_figures, run_folder, save_result
 from simalloc.cli.signals import Interrupted
 from simalloc.cli.streams import telling, write_error
-from simalloc.cli.telling import explain_windows, print_result, refuse_files, tell_of_recordings, window_of
+from simalloc.cli.telling import (
+    explain_windows,
+    print_lock_stat,
+    print_result,
+    refuse_files,
+    tell_of_recordings,
+    window_of,
+)
 
 if TYPE_CHECKING:
     from simalloc.results import Result
@@ -45,6 +52,12 @@ def run(
     trace_for: Annotated[
         str | None, typer.Option(metavar="TIME", help="record timelines for so long, such as 30us or 5000cycles")
     ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="lockdep: report what can go wrong with locks, lists and pages; exit code 1")
+    ] = False,
+    lock_stat: Annotated[
+        bool, typer.Option("--lock-stat", help="print lock statistics too, as /proc/lock_stat does")
+    ] = False,
     max_time: MaxTime = None,
     max_memory: MaxMemory = None,
 ) -> None:
@@ -54,7 +67,9 @@ def run(
     from simalloc.scenario import ScenarioError, find, load  # noqa: PLC0415
 
     load_plugins(plugin)
-    scenario = load(file, set_ or (), seed)
+    scenario = load(file, [*(set_ or ()), *(["check=true"] if check else [])], seed)
+    if lock_stat and format_ is not Format.TABLE:
+        raise ScenarioError(f"--format {format_}: --lock-stat is a table of text; the JSON has it under locks")
     limits, jobs = limits_of(max_time, max_memory), jobs or os.cpu_count() or 1
     check_limits(estimate(scenario), jobs, limits.seconds, limits.bytes)
     if explain_irqsoff is not None:
@@ -74,9 +89,12 @@ def run(
         result = work.result()
         code = _code(work, limits)
         files = []
-        if result.rows or work.whole:
+        if result.rows or work.whole or result.broken:
             files = save_result(result, out) if out is not None else []
+        if result.rows or work.whole or (result.broken and format_ is Format.JSON):
             _print(result, scenario.about, format_)
+            if lock_stat:
+                print_lock_stat(result)
             tell_of_recordings(result)
             if out is not None:
                 code = _draw(result, out, files, code, to_stderr=format_ is not Format.TABLE)

@@ -1,0 +1,70 @@
+"""Generations side by side over several workloads: four panels, one for each figure that all workloads have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from simalloc.plots import style
+from simalloc.plots.series import Series
+from simalloc.results import Result
+from simalloc.results.profile_table import has_labels, profile_points
+
+PANELS = {
+    "cycles_per_op": "cycles per operation",
+    "irqsoff_longest": "longest window with interrupts off (us)",
+    "zone_lock_wait": "CPU time waiting for zone->lock (%)",
+    "parked": "pages on pcp lists at the end, per CPU",
+}
+
+
+def applies(result: Result) -> bool:
+    """Whether the scenario asked for the profile and has more than one point to compare."""
+    return len(profile_points(result)) > 1
+
+
+def series(result: Result) -> Series:
+    """Return a curve per workload (or other first key swept) and metric: names of the points along it, and values."""
+    labelled = has_labels(result)
+    curves: dict[tuple[str, str], dict[str, Any]] = {}
+    for point, cells in profile_points(result).items():
+        *keys, label = point
+        parts = [*keys, label] if labelled else keys
+        name, at = (parts[0], " ".join(parts[1:])) if len(parts) > 1 else ("", parts[0])
+        for metric, row in cells.items():
+            curve = curves.setdefault((name, metric), {"name": name, "metric": metric, "at": [], "value": []})
+            curve["at"].append(at)
+            curve["value"].append(row["value"])
+    return list(curves.values())
+
+
+def draw(result: Result) -> Figure:
+    """Draw a line per workload over the generations, in four panels; logarithmic where values span decades."""
+    curves = series(result)
+    names = list(dict.fromkeys(curve["name"] for curve in curves))
+    places = list(dict.fromkeys(at for curve in curves for at in curve["at"]))
+    with rc_context(style.PARAMETERS):
+        figure = Figure(figsize=style.SLIDE, layout="constrained")
+        axes: Any = figure.subplots(2, 2)
+        for axis, (metric, title) in zip(axes.flat, PANELS.items(), strict=True):
+            for curve in curves:
+                if curve["metric"] == metric:
+                    i = names.index(curve["name"])
+                    axis.plot(
+                        [places.index(at) for at in curve["at"]],
+                        curve["value"],
+                        marker=style.MARKERS[i % len(style.MARKERS)],
+                        **style.look(i),
+                    )
+            axis.set_title(title, fontsize=13)
+            values = [value for curve in curves if curve["metric"] == metric for value in curve["value"]]
+            if metric != "zone_lock_wait" and values and min(values) > 0:
+                axis.set_yscale("log")
+            axis.set_xticks(range(len(places)), places, rotation=60, ha="right", fontsize=9)
+        if any(names):
+            handles = [style.handle(i, name, marked=True) for i, name in enumerate(names)]
+            figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=12)
+        figure.suptitle(f"{result.scenario}: every generation, every workload", fontsize=16)
+    return figure
