@@ -129,7 +129,7 @@ class BuddyPath:
         Adds to `misses` those of their struct pages.
         """
         k, buddy = self.k, zone.buddy
-        splits, fallbacks = buddy.splits, buddy.fallbacks
+        splits, fallbacks, scanned = buddy.splits, buddy.fallbacks, buddy.scanned
         pfns = zone.take(count, order, mt)
         for saw in self.hooks.pages_removed:
             saw(cpu, zone, order, mt, pfns)
@@ -141,6 +141,7 @@ class BuddyPath:
             (k.buddy_remove, len(pfns)),
             (k.buddy_split, buddy.splits - splits),
             (k.buddy_fallback, buddy.fallbacks - fallbacks),
+            (k.page_scan, buddy.scanned - scanned),
             *missed,
         )
         if self.lines.any:

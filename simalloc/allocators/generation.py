@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from simalloc.memory import PAGEBLOCK_ORDER, PcpSizes, Tuning, ZoneFacts
+from simalloc.memory.buddy import FallbackRule
 
 if TYPE_CHECKING:
     from simalloc.allocators.base import Allocator
@@ -179,6 +180,8 @@ class Generation:
     """How a list of pages is freed; None: one by one."""
     bulk: BulkApi | None
     """The bulk allocation; None: there is none."""
+    fallback: FallbackRule
+    """What a migratetype does whose free lists are empty."""
     drain_chunk: Literal["all", "batch"]
     """How much of a drain that is due goes under one hold of the pcp's lock, which is tried again in between."""
     drain_by: Literal["ipi", "worker", "caller"]

@@ -30,9 +30,8 @@ def free_list(linux: Linux, how: ListFree, cpu: Cpu, pages: Sequence[int]) -> Pr
     if not pages:
         return
     linux._not_in_nmi(cpu, "frees")
-    for saw in linux.hooks.page_freed:
-        for pfn in pages:
-            saw(cpu, pfn, 0)
+    for saw in linux.hooks.pages_freed:
+        saw(cpu, pages)
     yield linux.k.put_page * len(pages)
     yield Burst(*linux.struct_page_misses(cpu, pages))
     yield from linux.lines.pages(cpu, pages)

@@ -26,7 +26,9 @@ def pages_of(size: str) -> int:
     elif unit in UNITS:
         pages = float(number) * UNITS[unit] / PAGE_SIZE
     else:
-        raise ValueError(f"{size!r} has the unknown unit {unit!r}; known are {', '.join(UNITS)} and pages")
+        binary = f"{unit[:1].upper()}iB"
+        meant = f"did you mean {number}{binary}? " if unit[1:] in ("B", "b", "") and binary in UNITS else ""
+        raise ValueError(f"{size!r} has the unknown unit {unit!r}; {meant}known are {', '.join(UNITS)} and pages")
     if pages != int(pages):
         raise ValueError(f"{size!r} is not a whole number of pages of {PAGE_SIZE} bytes")
     return int(pages)

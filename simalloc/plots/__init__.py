@@ -16,6 +16,7 @@ from simalloc.plots import (
     lock_times,
     pcp_counts,
     profile,
+    replay_counts,
     style,
     throughput,
     timeline,
@@ -49,6 +50,7 @@ _KINDS: dict[str, Kind] = {
     "irq_windows": Kind(irq_windows.applies, irq_windows.draw, irq_windows.series),
     "timeline": Kind(timeline.applies, timeline.timeline),
     "pcp_counts": Kind(pcp_counts.applies, pcp_counts.pcp_counts),
+    "replay_counts": Kind(replay_counts.applies, replay_counts.draw, replay_counts.series),
 }
 
 FIGURES: Table[Kind] = Table("drawing", _KINDS)

@@ -74,6 +74,11 @@ class Result:
     partial: str = ""
     broken: list[Row] = field(default_factory=list)
 
+    @property
+    def unit(self) -> str:
+        """What its clock counts: cycles, or the instructions of a preset that counts those."""
+        return "instructions" if self.clock["unit"] == "instructions" else "cycles"
+
     def __repr__(self) -> str:
         """Tell which run it is and how much there is: a run's rows would fill a screen."""
         counts = ((name, len(getattr(self, name))) for name in ("cases", "rows", "ledger", "locks", "latency"))

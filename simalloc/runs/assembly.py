@@ -106,7 +106,7 @@ def _add(
 
     Ledger, lock statistics and latencies are the first replication's.
     """
-    found, allocator = runs[0], case.version.name
+    found, allocator, costs = runs[0], case.version.name, case.machine.cost_model()
     swept = dict(case.parameters)
     pairs = {_key(figure): place for place, figure in enumerate(baseline[0].measured)}
     for place, figure in enumerate(found.measured):
@@ -118,7 +118,7 @@ def _add(
             **parameters,
             "metric": figure.metric,
             "value": fmean(values) if len(values) > 1 else figure.value,
-            "unit": figure.unit,
+            "unit": costs.unit_of(figure.unit),
         }
         if len(values) > 1:
             row |= {"ci95": half_interval(values), "replications": len(values)}
@@ -133,8 +133,11 @@ def _add(
         result.rows.append(row)
     head = {"label": case.label, **swept}
     result.ledger += [head | row for row in found.ledger]
-    result.locks += [{**head, "allocator": allocator, "unit": "cycles", **row} for row in found.locks]
-    result.latency += [{**head, "allocator": allocator, **row} for row in found.latency]
+    result.locks += [{**head, "allocator": allocator, "unit": costs.unit_of("cycles"), **row} for row in found.locks]
+    result.latency += [
+        {**head, "allocator": allocator, **row} | ({"unit": costs.unit_of(row["unit"])} if "unit" in row else {})
+        for row in found.latency
+    ]
     result.timeline += [head | row for row in found.timeline]
     result.details += [head | row for row in found.details]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import count
@@ -221,4 +222,6 @@ def _beside(scenario: Scenario, case: Case) -> list[Measured]:
 
 def run_replication(scenario: Scenario, label: int, replication: int, record: Window | None = None) -> CaseResult:
     """Simulate label number `label` of a scenario without a sweep, with the random numbers of one replication."""
+    # The model of a run refers to itself and would stay beside the next one, which may be as large.
+    gc.collect()
     return run_case(scenario.model_copy(update={"seed": seed_of(scenario.seed, replication)}), label, record)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from simalloc.scenario.errors import ScenarioError, suggestion
+from simalloc.scenario.errors import ScenarioError, one_line, suggestion
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -37,11 +37,17 @@ def _files(folder: str) -> dict[str, Path]:
 def find(name: str) -> Path:
     """Return the file that `name` means: a path, or a shipped scenario. Raises ScenarioError."""
     path = Path(name)
-    if path.is_dir():
-        raise ScenarioError(f"{name}: is a directory; give a scenario file inside it")
-    if path.exists():
-        return path
+    try:
+        if path.is_dir():
+            raise ScenarioError(f"{name}: is a directory; give a scenario file inside it")
+        if path.is_symlink() or path.exists():
+            return path
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "not a name of a file"
+        raise ScenarioError(f"{one_line(name, 80)}: cannot be read: {why}") from None
     known, folder = shipped() | mistakes(), path.parent.as_posix()
     if path.name.removesuffix(".yaml") in known and folder in (".", "scenarios", MISTAKES, f"scenarios/{MISTAKES}"):
         return known[path.name.removesuffix(".yaml")]
-    raise ScenarioError(f"{name}: no such file, and no shipped scenario; {suggestion(path.stem, list(known))}")
+    raise ScenarioError(
+        f"{one_line(name, 80)}: no such file, and no shipped scenario; {suggestion(path.stem, list(known))}"
+    )

@@ -7,15 +7,13 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from pydantic import ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from simalloc.registry import load_installed
 from simalloc.results import PublishedError, read_published
-from simalloc.scenario.errors import Path, Problem, ScenarioError, dotted, problems_of
+from simalloc.scenario.errors import Path, Problem, ScenarioError, dotted, one_line, problems_of, shortened, together
 from simalloc.scenario.library import find
 from simalloc.scenario.model import Scenario, model_at
+from simalloc.scenario.reading import CommentedMap, CommentedSeq, parse, parse_value, plain, read_text
 from simalloc.workloads.files import locate
 
 
@@ -26,7 +24,7 @@ def load(name: str, overrides: Sequence[str] = (), seed: int | None = None, *, g
     """
     load_installed()
     file = find(name)
-    return _scenario(_Source(str(file), _parse(file)), file.parent, overrides, seed, grid)
+    return _scenario(_Source(str(file), parse(str(file), read_text(file))), file.parent, overrides, seed, grid)
 
 
 def with_settings(
@@ -65,9 +63,9 @@ def _scenario(
         if scenario.published is not None and folder is not None:
             _check_published(scenario.published, folder)
     except ValidationError as error:
-        raise ScenarioError("\n".join(source.located(p) for p in problems_of(error, model_at))) from None
+        raise ScenarioError(together([source.located(p) for p in problems_of(error, model_at)])) from None
     except Problem as problem:
-        raise ScenarioError(source.located(problem)) from None
+        raise ScenarioError(together([source.located(p) for p in problem.all()])) from None
     return scenario
 
 
@@ -76,32 +74,6 @@ def _check_published(name: str, folder: FilePath) -> None:
         read_published(name, folder)
     except PublishedError as error:
         raise Problem(("published",), str(error)) from None
-
-
-def _parse(file: FilePath) -> CommentedMap:
-    try:
-        text = file.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise ScenarioError(f"{file}:1:1: not a text file; a scenario is YAML in UTF-8") from None
-    except OSError as error:
-        raise ScenarioError(f"{file}: cannot be read: {error.strerror}") from None
-    try:
-        data = YAML(typ="rt", pure=True).load(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
-        reason = (error.problem or "cannot be parsed").splitlines()[0]
-        raise ScenarioError(f"{file}:{place}: not valid YAML: {reason}") from None
-    except RecursionError:
-        raise ScenarioError(f"{file}:1:1: not a scenario: nested too deeply") from None
-    except (YAMLError, ValueError) as error:
-        raise ScenarioError(f"{file}:1:1: not valid YAML: {str(error).splitlines()[0]}") from None
-    if data is None:
-        raise ScenarioError(f"{file}:1:1: the file is empty; a scenario needs at least name and workload")
-    if not isinstance(data, CommentedMap):
-        kind = "a list" if isinstance(data, list) else "plain text"
-        raise ScenarioError(f"{file}:1:1: this is {kind}, not a scenario; it should be keys such as name, workload")
-    return data
 
 
 class _Source:
@@ -113,20 +85,20 @@ class _Source:
         self.set_by: dict[Path, str] = {}
 
     def plain(self) -> dict[str, Any]:
-        plain: dict[str, Any] = _plain(self.data)
-        return plain
+        found: dict[str, Any] = plain(self.data)
+        return found
 
     def override(self, text: str, origin: str | None = None) -> None:
         """Apply `key=value`; the value is read as YAML. Raises ScenarioError."""
-        origin = origin or f"--set {text}"
+        origin = origin or f"--set {one_line(text, 80)}"
         key, equals, value_text = text.partition("=")
         if not equals or not all(key.split(".")):
             raise ScenarioError(f"{origin}: write it as key=value, such as allocator.high=1000")
         try:
-            value = YAML(typ="safe", pure=True).load(value_text)
-        except (YAMLError, ValueError, RecursionError):
-            raise ScenarioError(f"{origin}: {value_text!r} is not a YAML value") from None
-        path: Path = tuple(int(part) if part.isdecimal() else part for part in key.split("."))
+            value = parse_value(value_text)
+        except ValueError:
+            raise ScenarioError(f"{origin}: {shortened(value_text)} is not a YAML value") from None
+        path: Path = tuple(int(part) if part.isdecimal() and len(part) < 10 else part for part in key.split("."))
         parent: Any = self.data
         for depth, part in enumerate(path[:-1]):
             _check_entry(origin, parent, path[: depth + 1])
@@ -144,14 +116,14 @@ class _Source:
 
     def add_axis(self, text: str) -> None:
         """Apply `key=a,b,c` to the sweep. Raises ScenarioError."""
-        origin = f"--grid {text}"
+        origin = f"--grid {one_line(text, 80)}"
         key, equals, values = text.partition("=")
         if not equals or not key.strip() or not values.strip():
             raise ScenarioError(f"{origin}: write it as key=a,b,c, such as machine.cpus=1,2,4")
         try:
-            rows = YAML(typ="safe", pure=True).load(f"[{values}]")
-        except (YAMLError, ValueError, RecursionError):
-            raise ScenarioError(f"{origin}: {values!r} are not YAML values with commas between") from None
+            rows = parse_value(f"[{values}]")
+        except ValueError:
+            raise ScenarioError(f"{origin}: {shortened(values)} are not YAML values with commas between") from None
         sweep = self.data.setdefault("sweep", CommentedMap())
         if not isinstance(sweep, dict):
             raise ScenarioError(
@@ -171,6 +143,8 @@ class _Source:
         if not self.file:
             return str(problem)
         line, column = self._position(problem.path)
+        if (line, column) == (1, 1) and self.set_by and not (problem.path and _has(self.data, problem.path[0])):
+            return f"{list(self.set_by.values())[-1]}: {problem}"
         return f"{self.file}:{line}:{column}: {problem}"
 
     def _position(self, path: Path) -> tuple[int, int]:
@@ -180,7 +154,10 @@ class _Source:
         for part in path:
             if not _has(node, part):
                 break
-            position = node.lc.item(part) if isinstance(node, CommentedSeq) else node.lc.key(part)
+            try:
+                position = node.lc.item(part) if isinstance(node, CommentedSeq) else node.lc.key(part)
+            except (KeyError, AttributeError, TypeError):  # it came by `<<` or by --set
+                break
             node = node[part]
         return position[0] + 1, position[1] + 1
 
@@ -200,14 +177,3 @@ def _check_entry(origin: str, parent: Any, path: Path) -> None:
 
 def _child(node: Any, part: str | int) -> Any:
     return node[part] if _has(node, part) else None
-
-
-def _plain(node: Any) -> Any:
-    if isinstance(node, CommentedMap):
-        return {key: _plain(value) for key, value in node.items()}
-    if isinstance(node, CommentedSeq):
-        return [_plain(value) for value in node]
-    for kind in (bool, int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
-    return node

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from simalloc.allocators import LineSwitches
 from simalloc.hardware import CostModel, Shape, preset, presets
 from simalloc.machine import LOCK_KINDS
 from simalloc.scenario.errors import suggestion
 from simalloc.workloads import Strict
+
+MOST_CPUS = 8192
+"""Linux, x86: the most that NR_CPUS can be."""
 
 Part = Annotated[int, Field(ge=1, le=1024)] | None
 
@@ -24,6 +28,13 @@ class ShapeSpec(Strict):
     llcs_per_node: Part = Field(default=None, description="last-level caches (CCX) a node")
     cores_per_llc: Part = Field(default=None, description="cores that share one")
     threads_per_core: Part = Field(default=None, description="SMT siblings")
+
+    @model_validator(mode="after")
+    def _is_a_machine(self) -> ShapeSpec:
+        cpus = prod(part or 1 for part in self.model_dump().values())
+        if cpus > MOST_CPUS:
+            raise ValueError(f"these are {cpus} CPUs; no machine that Linux runs on has more than {MOST_CPUS}")
+        return self
 
 
 class LinesSpec(Strict):
@@ -49,7 +60,7 @@ class MachineSpec(Strict):
     lock: str = Field(default="qspinlock", description="kind of every spinlock; `simalloc list locks`")
     topology: ShapeSpec | None = Field(default=None, description="what it is made up of, over the preset's")
     shared_lines: LinesSpec = Field(default=LinesSpec(), description="cache lines beside the lock's")
-    costs: dict[str, Annotated[float, Field(ge=0, le=1e9)]] = Field(
+    costs: dict[str, Annotated[float, Field(ge=0, le=1e7)]] = Field(
         default={}, description="parameters of the cost model to change, in its unit (cycles)"
     )
 

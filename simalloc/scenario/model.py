@@ -18,7 +18,17 @@ from simalloc.measure import INSTRUMENTS
 from simalloc.memory import Watermarks, ZoneFacts, pages_of
 from simalloc.registry import Plugin, Table, load_installed
 from simalloc.scenario.case import Case, check_fit
-from simalloc.scenario.errors import Path, Problem, ScenarioError, dotted, problems_of, suggestion
+from simalloc.scenario.errors import (
+    Path,
+    Problem,
+    ScenarioError,
+    dotted,
+    problems_of,
+    raise_all,
+    shortened,
+    suggestion,
+    together,
+)
 from simalloc.scenario.machine import LinesSpec, MachineSpec, ShapeSpec
 from simalloc.scenario.parts import (
     AllocatorSpec,
@@ -33,6 +43,7 @@ from simalloc.scenario.parts import (
     ReplicationsSpec,
     StageSpec,
 )
+from simalloc.scenario.reading import plain as plain_tree
 from simalloc.scenario.sweep import NOT_A_PARAMETER, Point, Sweep, changed, columns, plain, points_of
 from simalloc.workloads import WORKLOADS, Strict, WorkloadSpec
 
@@ -40,10 +51,10 @@ from simalloc.workloads import WORKLOADS, Strict, WorkloadSpec
 class Scenario(Strict):
     """A question to the simulator."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = Field(
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)] = Field(
         description="short name; results are saved under it"
     )
-    about: str = Field(default="", description="what it shows, in a sentence")
+    about: str = Field(default="", max_length=10000, description="what it shows, in a sentence")
     machine: MachineSpec = MachineSpec()
     memory: MemorySpec = MemorySpec()
     allocator: AllocatorSpec = Field(default=AllocatorSpec(), description="allocator, or what all compared share")
@@ -61,7 +72,9 @@ class Scenario(Strict):
         description="runs of every case with other random numbers, for 95 % intervals; auto = 5 where several CPUs "
         "make figures vary and one run gives no interval, else 1",
     )
-    interrupts: list[InterruptSpec] = Field(default=[], description="interrupts beside those of the workload")
+    interrupts: list[InterruptSpec] = Field(
+        default=[], max_length=1000, description="interrupts beside those of the workload"
+    )
     latency: bool = Field(
         default=True, description="measure how long interrupts and bottom halves are off, and interrupt latency"
     )
@@ -74,15 +87,21 @@ class Scenario(Strict):
         default=False, description="check all along that no page is lost or given out twice (slower); exit code 1 if so"
     )
     instruments: list[InstrumentName] = Field(
-        default=[], description="instruments of plugins, whose figures stand in the table; `simalloc list instruments`"
+        default=[],
+        max_length=100,
+        description="instruments of plugins, whose figures stand in the table; `simalloc list instruments`",
     )
-    compare: list[CaseSpec] = Field(default=[], description="the columns to compare; the first is the baseline")
-    published: str | None = Field(default=None, description="CSV of published figures to stand beside the simulated")
+    compare: list[CaseSpec] = Field(
+        default=[], max_length=1000, description="the columns to compare; the first is the baseline"
+    )
+    published: str | None = Field(
+        default=None, max_length=255, description="CSV of published figures to stand beside the simulated"
+    )
     calibration: CalibrationSpec = Field(default=CalibrationSpec(), description="for `simalloc calibrate`")
     plots: list[FigureName] | None = Field(
         default=None, description="figures to draw with the run; all that apply by default (`simalloc list figures`)"
     )
-    seed: Annotated[int, Field(ge=0)] = Field(default=1, description="of everything random")
+    seed: Annotated[int, Field(ge=0, lt=1 << 63)] = Field(default=1, description="of everything random")
     lockstep: bool = Field(default=False, description="every step an event: the same results, slower")
     tie_order: Literal["fixed", "shuffled"] = Field(
         default="fixed", description="events of one cycle: by CPU number, or at random (seeded)"
@@ -139,23 +158,34 @@ class Scenario(Strict):
         return self.model_dump(exclude={"sweep"}, exclude_unset=True)
 
     def _cases(self, parameters: Mapping[str, Any]) -> list[Case]:
+        found: list[Problem] = []
         known = sorted(preset(self.machine.preset).parameters)
         for name in self.machine.costs:
             if name not in known:
                 text = f"{self.machine.preset} has no such cost; {suggestion(name, known)}"
-                raise Problem(("machine", "costs", name), text)
+                found.append(Problem(("machine", "costs", name), text))
         for i, source in enumerate(self.interrupts):
             for j, cpu in enumerate(source.cpus or []):
                 if cpu >= self.machine.cpus:
                     there = f"there is no CPU {cpu}; they are 0 to {self.machine.cpus - 1}"
-                    raise Problem(("interrupts", i, "cpus", j), there)
+                    found.append(Problem(("interrupts", i, "cpus", j), there))
+        labels = [case.label for case in self.compare]
+        seen: set[str] = set()
+        for i, label in enumerate(labels):
+            if label in seen:
+                found.append(Problem(("compare", i, "label"), f"{label!r} is used twice; labels tell columns apart"))
+            seen.add(label)
+        raise_all(found)
         if not self.compare:
             return [self._case((), CaseSpec(label=self.allocator.name or "allocator"), parameters)]
-        labels = [case.label for case in self.compare]
-        for i, label in enumerate(labels):
-            if label in labels[:i]:
-                raise Problem(("compare", i, "label"), f"{label!r} is used twice; labels tell columns apart")
-        return [self._case(("compare", i), case, parameters) for i, case in enumerate(self.compare)]
+        cases = []
+        for i, case in enumerate(self.compare):
+            try:
+                cases.append(self._case(("compare", i), case, parameters))
+            except Problem as problem:
+                found.append(problem)
+        raise_all([problem for i, problem in enumerate(found) if str(problem) not in map(str, found[:i])])
+        return cases
 
     def _case(self, path: Path, spec: CaseSpec, parameters: Mapping[str, Any]) -> Case:
         allocator = spec.allocator.over(self.allocator)
@@ -169,6 +199,14 @@ class Scenario(Strict):
                 whose = path if spec.allocator.mistake else ()
                 raise Problem((*whose, "allocator", "mistake"), str(error)) from None
         machine = _over(self.machine, spec.machine, (*path, "machine"))
+        shape = machine.cost_model().shape
+        if shape is not None and machine.cpus > shape.cpus:
+            whose = path if spec.machine else ()
+            raise Problem(
+                (*whose, "machine", "cpus"),
+                f"{machine.preset} has {shape.cpus} CPUs, {machine.cpus} are asked for; "
+                "machine.topology makes a larger one",
+            )
         marks = self.memory.watermarks(len(machine.nodes()), version.min_free_at_most)
         facts = self._facts(version, machine, marks)
         if allocator.batch_scale_max is not None and not version.tuning.scales:
@@ -188,14 +226,6 @@ class Scenario(Strict):
                 (*whose, "allocator", "high"),
                 f"high {sizes.high} is below batch {sizes.batch}; a drain takes a batch, so high >= batch "
                 f"(the zone's own sizes are batch {computed.batch}, high {computed.high})",
-            )
-        shape = machine.cost_model().shape
-        if shape is not None and machine.cpus > shape.cpus:
-            whose = path if spec.machine else ()
-            raise Problem(
-                (*whose, "machine", "cpus"),
-                f"{machine.preset} has {shape.cpus} CPUs, {machine.cpus} are asked for; "
-                "machine.topology makes a larger one",
             )
         workload = _over(self.workload, spec.workload, (*path, "workload"))
         case = Case(spec.label, version, sizes, marks, machine, self.memory, workload, parameters, allocator)
@@ -301,8 +331,8 @@ def _over(base: Spec, changes: Mapping[str, Any], path: Path) -> Spec:
     try:
         return type(base).model_validate(base.model_dump(exclude_unset=True) | dict(changes))
     except ValidationError as error:
-        first = problems_of(error, lambda _: type(base))[0]
-        raise Problem((*path, *first.path), first.message) from None
+        raise_all([Problem((*path, *each.path), each.message) for each in problems_of(error, lambda _: type(base))])
+        raise
 
 
 def _at_value(point: Point, problem: Problem, *, always: bool = False) -> Problem:
@@ -317,13 +347,17 @@ def _at_value(point: Point, problem: Problem, *, always: bool = False) -> Proble
 def build(data: Mapping[str, Any]) -> Scenario:
     """Return the scenario that `data` (as read from YAML or JSON) describes. Raises ScenarioError."""
     load_installed()
+    if not isinstance(data, Mapping):
+        raise ScenarioError(
+            f"{shortened(data)} is no scenario; it should be a mapping with keys such as name, workload"
+        )
     try:
-        scenario = Scenario.model_validate(dict(data))
+        scenario = Scenario.model_validate(plain_tree(data))
         _ = scenario.cases
     except ValidationError as error:
-        raise ScenarioError("\n".join(map(str, problems_of(error, model_at)))) from None
+        raise ScenarioError(together([str(each) for each in problems_of(error, model_at)])) from None
     except Problem as problem:
-        raise ScenarioError(str(problem)) from None
+        raise ScenarioError(together([str(each) for each in problem.all()])) from None
     return scenario
 
 

@@ -56,6 +56,9 @@ FigureName = Annotated[str, AfterValidator(_figure_exists), NamesOf(FIGURE_ABOUT
 
 InstrumentName = Annotated[str, AfterValidator(_instrument_exists), NamesOf(INSTRUMENTS)]
 
+LARGEST_ZONE = 1 << 34
+"""Pages: 64 TiB."""
+
 
 class MemorySpec(Strict):
     """The zones, one or several on each NUMA node in use, and the state they start in."""
@@ -97,6 +100,10 @@ class MemorySpec(Strict):
         "1000 in the kernel); CPUs begin at different times; without it no worker runs",
     )
     span: str = Field(default="256MiB", description="fragmented: the part of the zone that has free pages")
+    free_type: Literal["unmovable", "movable", "reclaimable"] = Field(
+        default="unmovable",
+        description="fragmented: migratetype of the free pages; a workload that asks for another finds its lists empty",
+    )
     free_share: Annotated[float, Field(gt=0, le=0.5)] = Field(
         default=0.5, description="fragmented: share of the span's pages that are free (at most one of two buddies)"
     )
@@ -107,6 +114,10 @@ class MemorySpec(Strict):
         pages = pages_of(size)
         if pages < SMALLEST_ZONE:
             raise ValueError(f"{size!r} is {pages} pages; the smallest zone is {SMALLEST_ZONE} pages (16MiB)")
+        if pages > LARGEST_ZONE:
+            raise ValueError(
+                f"{size!r} is more than 64TiB, which is the most that Linux addresses on x86 with 4 levels"
+            )
         return size
 
     def watermarks(self, nodes: int, at_most_kib: int) -> Watermarks:
@@ -133,8 +144,10 @@ class AllocatorSpec(Strict):
     model_config = ConfigDict(extra="allow")
 
     name: str | None = Field(default=None, description="a kernel version; `simalloc list allocators`")
-    batch: Annotated[int, Field(ge=1)] | None = Field(default=None, description="pages per refill and drain")
-    high: Annotated[int, Field(ge=1)] | None = Field(
+    batch: Annotated[int, Field(ge=1, le=1 << 20)] | None = Field(
+        default=None, description="pages per refill and drain"
+    )
+    high: Annotated[int, Field(ge=1, le=1 << 24)] | None = Field(
         default=None, description="pcp count at which a free drains; fixed, also where it would follow the load"
     )
     batch_scale_max: Annotated[int, Field(ge=0, le=16)] | None = Field(
@@ -187,7 +200,9 @@ class AllocatorSpec(Strict):
 class CaseSpec(Strict):
     """One column of a comparison: what differs from the scenario."""
 
-    label: Annotated[str, Field(min_length=1)] = Field(description="the column's name in tables and figures")
+    label: Annotated[str, Field(min_length=1, max_length=200)] = Field(
+        description="the column's name in tables and figures"
+    )
     allocator: AllocatorSpec = Field(default=AllocatorSpec(), description="over the scenario's allocator")
     workload: dict[str, Any] = Field(default={}, description="keys over the scenario's workload")
     machine: dict[str, Any] = Field(default={}, description="keys over the scenario's machine")
@@ -196,10 +211,10 @@ class CaseSpec(Strict):
 class InterruptSpec(Strict):
     """A source of interrupts, on every CPU or some, each with its own stream."""
 
-    name: Annotated[str, Field(min_length=1)] = Field(description="how tables call it")
+    name: Annotated[str, Field(min_length=1, max_length=100)] = Field(description="how tables call it")
     arrivals: Pattern | Literal["recorded"] = Field(default="poisson", description="how they arrive")
     hz: Annotated[float, Field(ge=1e-3, le=1e8)] = Field(default=1000.0, description="mean arrivals a second, per CPU")
-    handler_cycles: Annotated[int, Field(ge=0)] = Field(
+    handler_cycles: Annotated[int, Field(ge=0, le=10**9)] = Field(
         default=1000, description="its handler's work in hardirq context, cycles; entry and exit come on top"
     )
     cpus: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = Field(

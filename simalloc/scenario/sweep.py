@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag
 
-from simalloc.scenario.errors import Path, Problem
+from simalloc.scenario.errors import Path, Problem, shortened
 
 Grid = dict[str, Annotated[list[Any], Field(min_length=1)]]
 Listed = Annotated[list[Annotated[dict[str, Any], Field(min_length=1)]], Field(min_length=1)]
@@ -27,6 +28,9 @@ RESERVED = frozenset(
     }
 )
 """Columns of tables that have a meaning of their own."""
+
+MOST_POINTS = 100_000
+"""Points of a sweep: each is validated before any is run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,9 @@ def points_of(sweep: Grid | Listed) -> list[Point]:
 
 
 def _of_grid(grid: Grid) -> list[Point]:
+    number = prod(len(values) for values in grid.values())
+    if number > MOST_POINTS:
+        raise Problem(("sweep",), f"{number:.3g} points are more than {MOST_POINTS}; sweep fewer values")
     axes = [list(_axis(written, rows)) for written, rows in grid.items()]
     seen: set[str] = set()
     for written, axis in zip(grid, axes, strict=True):
@@ -70,7 +77,7 @@ def _axis(written: str, values: Sequence[Any]) -> Iterator[Point]:
             continue
         if not isinstance(value, list) or len(value) != len(keys):
             wanted = f"a list of {len(keys)}: a value each for {', '.join(keys)}"
-            raise Problem(place, f"{plain(value)} is wrong: it should be {wanted}")
+            raise Problem(place, f"{shortened(plain(value))} is wrong: it should be {wanted}")
         yield Point(dict(zip(keys, value, strict=True)), {key: (*place, j) for j, key in enumerate(keys)})
 
 
@@ -99,7 +106,7 @@ def _of_list(listed: Listed) -> list[Point]:
 def _check_different(points: Sequence[Point], where: Sequence[Path]) -> None:
     seen: set[str] = set()
     for point, place in zip(points, where, strict=True):
-        values = json.dumps([point.settings[key] for key in points[0].settings], sort_keys=True, default=str)
+        values = json.dumps([point.settings[key] for key in points[0].settings], default=str)
         if values in seen:
             raise Problem(place, f"{', '.join(str(plain(v)) for v in point.settings.values())} is there twice")
         seen.add(values)

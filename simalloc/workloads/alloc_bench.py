@@ -28,7 +28,7 @@ class AllocBenchSpec(WorkloadSpec):
     """The benchmark's modes and lengths."""
 
     kind: Literal["alloc-bench"] = Field(description="allocate many pages, meet, free them; on every CPU at once")
-    modes: Annotated[list[Mode], Field(min_length=1)] = Field(
+    modes: Annotated[list[Mode], Field(min_length=1, max_length=3)] = Field(
         default=["bulk", "repeat"], description="bulk, repeat (same page again and again), rand (freed in random order)"
     )
     pages: Annotated[int, Field(ge=1, le=1 << 22)] = Field(
@@ -37,9 +37,9 @@ class AllocBenchSpec(WorkloadSpec):
     order: Annotated[int, Field(ge=0, le=10)] = Field(
         default=0, description="blocks of 2**order pages; `pages` and `repeats` then count blocks"
     )
-    repeats: Annotated[int, Field(ge=1)] = Field(default=2000, description="calls of each kind in repeat")
+    repeats: Annotated[int, Field(ge=1, le=10**9)] = Field(default=2000, description="calls of each kind in repeat")
     iterations: Annotated[int, Field(ge=1, le=100)] = Field(default=2, description="runs of each mode")
-    dropped: Annotated[int, Field(ge=0)] = Field(default=1, description="of them not reported, at the start")
+    dropped: Annotated[int, Field(ge=0, le=100)] = Field(default=1, description="of them not reported, at the start")
     start_within_us: Annotated[float, Field(ge=0, le=1e6)] = Field(
         default=5.0, description="threads leave each barrier at random within so many us, as woken threads do"
     )

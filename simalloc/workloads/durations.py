@@ -14,13 +14,18 @@ from simalloc.workloads.base import Strict
 
 _CHUNK = 1024
 
+LONGEST = 10**11
+"""Cycles at 1 GHz of the longest run that a scenario can ask for."""
+
 
 class Duration(Strict):
     """A time such as `2us` or `400 cycles`, or how it varies. Exactly one of the keys."""
 
     constant: str | None = Field(default=None, description="always the same, such as 2us or 400 cycles")
     exponential: str | None = Field(default=None, description="exponential with this mean")
-    empirical: list[str] | None = Field(default=None, min_length=1, description="drawn from this list, each as likely")
+    empirical: list[str] | None = Field(
+        default=None, min_length=1, max_length=10000, description="drawn from this list, each as likely"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -33,7 +38,8 @@ class Duration(Strict):
     @classmethod
     def _is_a_time(cls, value: str | list[str] | None) -> str | list[str] | None:
         for each in [value] if isinstance(value, str) else value or []:
-            cycles_of(each, 1.0)
+            if cycles_of(each, 1.0) > LONGEST:
+                raise ValueError(f"{each!r} is longer than 100 s, the longest run there is")
         return value
 
     @model_validator(mode="after")
@@ -47,6 +53,10 @@ class Duration(Strict):
         if self.empirical is not None:
             return sum(cycles_of(each, ghz) for each in self.empirical) / len(self.empirical)
         return cycles_of(self.constant or self.exponential or "", ghz)
+
+    def longest(self, ghz: float) -> int:
+        """Return the longest it lasts, in cycles, if it is not exponential; else its mean."""
+        return max(cycles_of(each, ghz) for each in self.empirical or (self.constant or self.exponential or "0ns",))
 
     def draws(self, ghz: float, rng: np.random.Generator) -> Iterator[int]:
         """Return an endless stream of durations in cycles."""

@@ -29,7 +29,7 @@ class MixedSpec(SteadySpec):
 
     kind: Literal["mixed"] = Field(description="a weighted blend of allocations and frees, with think times")
     think: Duration = Field(default=Duration(exponential="500ns"), description="own work between two operations")
-    operations: Annotated[list[Operation], Field(min_length=1)] = Field(
+    operations: Annotated[list[Operation], Field(min_length=1, max_length=100)] = Field(
         default=[Operation(do="alloc"), Operation(do="free")], description="what may be done, and how often"
     )
     hold: Annotated[int, Field(ge=1, le=1 << 20)] = Field(default=1024, description="blocks of an order a CPU holds")
@@ -39,6 +39,12 @@ class MixedSpec(SteadySpec):
         for each in self.operations:
             if each.do == "alloc" and not any(o.do == "free" and o.order == each.order for o in self.operations):
                 raise ValueError(f"nothing frees blocks of order {each.order}: add a free of that order")
+        return self
+
+    @model_validator(mode="after")
+    def _time_passes(self) -> MixedSpec:
+        if self.think.longest(1.0) == 0 and not any(each.do == "alloc" for each in self.operations):
+            raise ValueError("no time passes: think is 0, and with nothing allocated a free does nothing")
         return self
 
     def pages_needed(self) -> int:

@@ -48,7 +48,9 @@ class NicRxSpec(WorkloadSpec):
     queues: Annotated[int, Field(ge=1, le=512)] = Field(default=8, description="receive queues; queue i is on CPU i")
     gbits: Load | None = Field(default=None, description="offered load of all queues together, Gbit/s of packet bytes")
     queue_gbits: Load | None = Field(default=None, description="or of each queue, Gbit/s")
-    queue_mpps: Load | None = Field(default=None, description="or of each queue, million packets a second")
+    queue_mpps: Annotated[float, Field(ge=1e-6, le=200)] | None = Field(
+        default=None, description="or of each queue, million packets a second; 148.8 fill 100 Gbit/s with the smallest"
+    )
     packet_bytes: Annotated[int, Field(ge=64, le=4096)] = Field(default=1500, description="a packet fits in a page")
     arrivals: Pattern | Literal["recorded"] = Field(default="poisson", description="how packets arrive at a queue")
     burst_on_us: BurstUs = Field(default=50.0, description="bursty: mean length of a burst, us")
@@ -59,14 +61,16 @@ class NicRxSpec(WorkloadSpec):
     moderation_us: Annotated[float, Field(ge=0, le=1e6)] = Field(
         default=8.0, description="an interrupt comes so long after the first packet it is for, us"
     )
-    moderation_packets: Annotated[int, Field(ge=1)] = Field(
+    moderation_packets: Annotated[int, Field(ge=1, le=1 << 16)] = Field(
         default=64, description="or as soon as so many packets wait"
     )
-    ring: Annotated[int, Field(ge=64)] = Field(default=1024, description="packets that may wait; more are dropped")
-    packet_cycles: Annotated[int, Field(ge=0)] = Field(
+    ring: Annotated[int, Field(ge=64, le=1 << 16)] = Field(
+        default=1024, description="packets that may wait; more are dropped"
+    )
+    packet_cycles: Annotated[int, Field(ge=0, le=10**9)] = Field(
         default=3000, description="driver and protocol work per packet, in softirq, cycles"
     )
-    poll_cycles: Annotated[int, Field(ge=0)] = Field(
+    poll_cycles: Annotated[int, Field(ge=0, le=10**9)] = Field(
         default=300, description="cost of a poll beside its packets, cycles"
     )
     api: Literal["single", "bulk"] = Field(
@@ -77,10 +81,10 @@ class NicRxSpec(WorkloadSpec):
     freed_by: Literal["softirq", "task"] = Field(
         default="softirq", description="who frees a packet's page: the poll, or an application on CPU queues + i"
     )
-    task_cycles: Annotated[int, Field(ge=0)] = Field(
+    task_cycles: Annotated[int, Field(ge=0, le=10**9)] = Field(
         default=1000, description="freed_by task: the application's work per packet, cycles"
     )
-    socket: Annotated[int, Field(ge=1)] = Field(
+    socket: Annotated[int, Field(ge=1, le=1 << 20)] = Field(
         default=4096, description="freed_by task: packets that may wait for the application; more are dropped"
     )
     milliseconds: Annotated[float, Field(ge=0.01, le=1e5)] = Field(

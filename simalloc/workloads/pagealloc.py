@@ -31,7 +31,7 @@ class PageAllocSpec(WorkloadSpec):
     """The mmtests pagealloc microbenchmark."""
 
     kind: Literal["pagealloc"] = Field(description="allocate a batch, free it in the same order, time both")
-    batches: Annotated[list[Batch], Field(min_length=1)] = Field(
+    batches: Annotated[list[Batch], Field(min_length=1, max_length=1000)] = Field(
         default=[1 << i for i in range(15)], description="blocks per round; each batch is a row of the table"
     )
     api: Literal["single", "bulk"] = Field(
@@ -41,8 +41,8 @@ class PageAllocSpec(WorkloadSpec):
     context: Literal["task", "softirq", "hardirq"] = Field(
         default="task", description="where the benchmark runs; the published one ran in a task"
     )
-    samples: Annotated[int, Field(ge=1)] = Field(default=15, description="outer repetitions")
-    dropped: Annotated[int, Field(ge=0)] = Field(
+    samples: Annotated[int, Field(ge=1, le=10**6)] = Field(default=15, description="outer repetitions")
+    dropped: Annotated[int, Field(ge=0, le=10**6)] = Field(
         default=2, validate_default=True, description="samples not reported, at the start"
     )
     neighbour: bool = Field(
@@ -50,7 +50,7 @@ class PageAllocSpec(WorkloadSpec):
         description="between rounds another user of the CPU takes a page, or gives one back, so that rounds that "
         "spill meet the pcp lists in every phase, as 10000 rounds on a live machine do",
     )
-    rounds: Literal["auto"] | Annotated[int, Field(ge=1)] = Field(
+    rounds: Literal["auto"] | Annotated[int, Field(ge=1, le=10**6)] = Field(
         default="auto",
         description="inner rounds a sample; auto = enough for 4096 pages, at most 31 (the published one ran 10000)",
     )
