@@ -76,6 +76,7 @@ def _empty_result(scenario: Scenario, published: Published | None) -> Result:
                 "models": case.version.models,
                 "batch": case.sizes.batch,
                 "high": case.sizes.high,
+                **_parameters(case),
             }
             for case in {case.label: case for case in reversed(scenario.cases)}.values()
         ][::-1],
@@ -84,7 +85,14 @@ def _empty_result(scenario: Scenario, published: Published | None) -> Result:
         sources=list(published.sources) if published else [],
         definition=scenario.definition(),
         prices=prices(scenario),
+        plugins=[plugin.row() for plugin in scenario.plugins()],
     )
+
+
+def _parameters(case: Case) -> Row:
+    """Return what keys of its own a plugin's scheme was given, or has by default."""
+    own = case.version.parameters
+    return {} if own is None else {"parameters": own.model_dump(mode="json")}
 
 
 def _add(
