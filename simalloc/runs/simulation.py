@@ -189,7 +189,7 @@ def _run_case(scenario: Scenario, index: int, window: Window | None, lockdep: Lo
         timeline.finish(model.machine)
     if checker:
         for zone, pages in zip(model.zones, usable, strict=True):
-            checker.check_none_lost(zone, pages)
+            checker.check_none_lost(zone, pages + zone.lent)
     measured = workload.measured() + _beside(scenario, case)
     if scenario.profile:
         measured += profile(model.machine, model.zones, case.workload, measured, lock_stat, latency)
