@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from importlib import import_module
 from importlib.metadata import version as version_of
@@ -40,6 +41,10 @@ Overrides = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="change a key, such as allocator.high=1000; repeatable"),
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="where a run was saved")]
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", metavar="FILE", help="Python file with your own allocator or workload; repeatable"),
+]
 MaxTime = Annotated[
     str | None, typer.Option(metavar="TIME", help="refuse or stop what takes longer, such as 20min; a day by default")
 ]
@@ -50,6 +55,14 @@ MaxMemory = Annotated[
     ),
 ]
 Seed = Annotated[int | None, typer.Option(help="seed of everything random, over the scenario's")]
+
+
+def load_plugins(files: Iterable[Path] | None) -> None:
+    """Run the plugins named, so that what they register can be named. Raises PluginError."""
+    from simalloc.registry import load_plugin  # noqa: PLC0415
+
+    for file in files or ():
+        load_plugin(file)
 
 
 def _tell_version(asked: bool) -> None:

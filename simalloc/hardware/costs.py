@@ -30,7 +30,7 @@ class Parameter:
     """One physical constant of a machine: `cycles` (of the preset's unit), what it is and how it was obtained."""
 
     name: str
-    cycles: float
+    cycles: int | float  # as the preset has it: compiled code would make 12 of a plain `float` 12.0, and print that
     kind: Kind
     about: str
     source: str
@@ -42,7 +42,7 @@ class CostModel:
 
     name: str
     about: str
-    clock_ghz: float
+    clock_ghz: int | float
     unit: str
     parameters: Mapping[str, Parameter]
     shape: Shape | None = None
@@ -51,7 +51,7 @@ class CostModel:
         """Return what figures in cycles or in parts of a second are in where the clock counts instructions."""
         return IN_INSTRUCTIONS.get(unit, unit) if self.unit == INSTRUCTIONS else unit
 
-    def __getitem__(self, name: str) -> float:
+    def __getitem__(self, name: str) -> int | float:
         return self.parameters[name].cycles
 
     def __iter__(self) -> Iterator[Parameter]:

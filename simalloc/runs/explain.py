@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from simalloc.allocators import Linux
-from simalloc.machine import Context, Cpu, Program, Sleep
+from simalloc.machine import Context, Cpu, Program, RuleBroken, Sleep, Stuck
 from simalloc.measure import Found, IrqsOffTracer, LongWindow, Recorded, Recorder
+from simalloc.registry import blame
 from simalloc.results import Row
 from simalloc.runs import Model, build_model, run_workload
 from simalloc.scenario import Scenario, ScenarioError
@@ -74,7 +75,10 @@ def explain(allocator: str, machine: Mapping[str, Any] | None = None, settings: 
     Raises ScenarioError for an unknown allocator, and for keys that are wrong.
     """
     scenario = explained_scenario(allocator, machine, settings)
-    return [found for context in (Context.TASK, Context.SOFTIRQ, Context.HARDIRQ) for found in _in(context, scenario)]
+    with blame((RuleBroken, Stuck)):
+        return [
+            found for context in (Context.TASK, Context.SOFTIRQ, Context.HARDIRQ) for found in _in(context, scenario)
+        ]
 
 
 def _in(context: Context, scenario: Scenario) -> list[Explained]:
