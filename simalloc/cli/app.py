@@ -14,7 +14,6 @@ import typer
 app = typer.Typer(
     name="simalloc",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -40,6 +39,12 @@ Overrides = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="change a key, such as allocator.high=1000; repeatable"),
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="where a run was saved")]
+Check = Annotated[
+    bool,
+    typer.Option(
+        "--check", help="check all along: no page lost or given out twice, and what else `check: true` checks"
+    ),
+]
 MaxTime = Annotated[
     str | None, typer.Option(metavar="TIME", help="refuse or stop what takes longer, such as 20min; a day by default")
 ]

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from simalloc.cli import exits
-from simalloc.cli.app import MaxMemory, MaxTime, Overrides, ScenarioFile, Seed, app
+from simalloc.cli.app import Check, MaxMemory, MaxTime, Overrides, ScenarioFile, Seed, app
 from simalloc.cli.limits import kept, limits_of
 from simalloc.cli.progress import display
 from simalloc.cli.saving import make_folder
@@ -35,6 +35,7 @@ def sweep(
     cluster: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler to do it, such as tcp://10.0.0.1:8786")
     ] = None,
+    check: Check = False,
     max_time: MaxTime = None,
     max_memory: MaxMemory = None,
 ) -> None:
@@ -44,6 +45,7 @@ def sweep(
     from simalloc.scenario import find, load  # noqa: PLC0415
 
     fixed = [] if replications is None else [f"replications={replications}"]
+    fixed += ["check=true"] if check else []
     scenario = load(file, [*(set_ or ()), *fixed], seed, grid=grid or ())
     limits, jobs = limits_of(max_time, max_memory), jobs or os.cpu_count() or 1
     check_limits(estimate(scenario), 1000 if cluster else jobs, limits.seconds, limits.bytes)
