@@ -116,7 +116,7 @@ def random_machine(seed: int, *, lockstep: bool, instruments: list[Instrument]) 
     return machine
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.integers(0, 10_000))
 def test_parts_of_windows_and_of_a_cpus_time_are_at_least_0_and_no_more_than_there_is(seed: int) -> None:
     found = []

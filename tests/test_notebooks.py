@@ -25,7 +25,7 @@ def named(sources: list[str], call: str) -> list[str]:
 
 
 def test_there_is_a_course() -> None:
-    assert {"01", "02", "03", "04", "05", "06", "07"} <= {file.name[:2] for file in NOTEBOOKS}
+    assert {"01", "02", "03", "04", "05", "06", "07", "08"} <= {file.name[:2] for file in NOTEBOOKS}
 
 
 @pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)

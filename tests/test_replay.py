@@ -39,10 +39,13 @@ def compared(name: Path, allocator: str, overrides: Sequence[str] = (), **worklo
 
 
 SAME = [
-    (SHIPPED / "linux-6.1-shell", "v6.1"),
-    (SHIPPED / "linux-6.1-order", "v6.1"),
+    (SHIPPED / "linux-6.1-shell", "6.1-stable"),
+    (SHIPPED / "linux-6.1-order", "6.1-stable"),
+    (OURS / "linux-6.1-2-cpus", "6.1-stable"),
+    (SHIPPED / "linux-6.12-fault", "v6.12"),
+    (OURS / "linux-6.12-fork", "v6.12"),
+    (OURS / "linux-6.12-order", "v6.12"),
     (OURS / "linux-6.1-fork", "v6.1"),
-    (OURS / "linux-6.1-2-cpus", "v6.1"),
 ]
 
 

@@ -14,6 +14,7 @@ FOLDER = Path(__file__).parent / "stored"
 SHORT = {
     "linux-alloc-bench-2023": ["sweep={machine.cpus: [1, 3, 8]}", "workload.pages=8192", "replications=2"],
     "locks": ["sweep={machine.cpus: [1, 16, 32]}", "workload.milliseconds=1"],
+    "empty-lists": ["workload.pages=512"],
     "remote-drain": ["workload.milliseconds=0.5"],
     "seven-years": ["sweep.allocator=[v4.10, v5.14, v6.2, v6.19]"],
     "page-fault-2018": ["sweep={allocator.batch: [31, 511]}", "workload.milliseconds=3", "replications=2"],

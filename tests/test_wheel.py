@@ -73,7 +73,7 @@ def test_every_module_can_be_imported(site: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "shipped"),
     [
-        ("scenarios", sorted(path.stem for path in (ROOT / "scenarios").glob("*.yaml"))),
+        ("scenarios", sorted(path.stem for path in (ROOT / "scenarios").rglob("*.yaml"))),
         ("machines", sorted(path.stem for path in (ROOT / "simalloc/hardware/presets").glob("*.yaml"))),
     ],
 )

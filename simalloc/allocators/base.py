@@ -163,6 +163,10 @@ class Allocator(BuddyPath, ABC):
     def free_unref_page(self, cpu: Cpu, zone: Zone, pfn: int, order: int, *, cold: bool) -> Program[None]:
         """Free one block of such an order to `zone`, to the pcp lists if this context may use them."""
 
+    def kept_pages(self, zone: Zone) -> int:  # noqa: ARG002
+        """Return how many of a zone's pages this scheme keeps in places of its own, beside pcp and buddy lists."""
+        return 0
+
     # Refill and drain. The caller has masked what its generation masks.
 
     def rmqueue_bulk(
@@ -174,7 +178,7 @@ class Allocator(BuddyPath, ABC):
         yield lock.acquire
         count = pcp.tuning.refill(pcp.count, order, self.views[zone][cpu.index].pressure)
         misses: Runs = []
-        blocks = yield from self._remove(cpu, zone, order, mt, count=count, misses=misses)
+        blocks = yield from self.remove_blocks(cpu, zone, order, mt, count=count, misses=misses)
         if order and blocks:
             yield self.tail_checks(cpu, len(blocks), order, misses)
         for used in self.hooks.pcp_used:
@@ -200,11 +204,11 @@ class Allocator(BuddyPath, ABC):
                 for order, _, pfns in picked:
                     saw(cpu, pcp, pfns, order)
             yield lock.acquire
-            yield from self._insert(cpu, zone, picked, picked=True)
+            yield from self.insert_blocks(cpu, zone, picked, picked=True)
         elif parts.drain_order == "round robin":
             yield lock.acquire
             self.must_have(cpu, pcp, pcp.count, count)
-            yield from self._insert(cpu, zone, pcp.take_round_robin(count))
+            yield from self.insert_blocks(cpu, zone, pcp.take_round_robin(count))
         else:
             yield lock.acquire
             for used in self.hooks.pcp_used:
@@ -214,7 +218,7 @@ class Allocator(BuddyPath, ABC):
                     saw(cpu, pcp, run[2], run[0])
                 # Each list goes back when its turn comes, and those who look without the lock see it then.
                 yield Sync()
-                yield from self._insert(cpu, zone, [run])
+                yield from self.insert_blocks(cpu, zone, [run])
         yield lock.release
 
     def must_have(self, cpu: Cpu, pcp: Pcp, there: int, needed: int) -> None:

@@ -39,9 +39,8 @@ def alloc_bulk(linux: Linux, api: BulkApi, cpu: Cpu, count: int, pages: list[int
         return 1
     if not api.prepares:
         yield linux.k.prep_new_page * len(got)
-    for saw in linux.hooks.page_allocated:
-        for pfn in got:
-            saw(cpu, pfn, 0)
+    for saw in linux.hooks.pages_allocated:
+        saw(cpu, got)
     for ended in linux.hooks.call_ended:
         ended(cpu)
     pages += got

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from simalloc.memory import PAGEBLOCK_ORDER, PcpSizes, Tuning, ZoneFacts
+from simalloc.memory.buddy import FallbackRule
 
 if TYPE_CHECKING:
     from simalloc.allocators.base import Allocator
@@ -179,6 +180,8 @@ class Generation:
     """How a list of pages is freed; None: one by one."""
     bulk: BulkApi | None
     """The bulk allocation; None: there is none."""
+    fallback: FallbackRule
+    """What a migratetype does whose free lists are empty."""
     drain_chunk: Literal["all", "batch"]
     """How much of a drain that is due goes under one hold of the pcp's lock, which is tried again in between."""
     drain_by: Literal["ipi", "worker", "caller"]
@@ -187,6 +190,8 @@ class Generation:
     """How much of a pcp drain_all_pages takes under one hold of its lock: all, or as much as the largest drain."""
     pcp_orders: Sequence[int]
     """The orders of which CPUs keep blocks."""
+    parameters: Any = None
+    """Values of the keys that a person's scheme has of its own, an object of its `Parameters`; None: it has none."""
 
     @property
     def has_bulk(self) -> bool:

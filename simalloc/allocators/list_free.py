@@ -30,11 +30,10 @@ def free_list(linux: Linux, how: ListFree, cpu: Cpu, pages: Sequence[int]) -> Pr
     if not pages:
         return
     linux._not_in_nmi(cpu, "frees")
-    for saw in linux.hooks.page_freed:
-        for pfn in pages:
-            saw(cpu, pfn, 0)
+    for saw in linux.hooks.pages_freed:
+        saw(cpu, pages)
     yield linux.k.put_page * len(pages)
-    yield Burst(*linux._misses(cpu, pages))
+    yield Burst(*linux.struct_page_misses(cpu, pages))
     yield from linux.lines.pages(cpu, pages)
     cpu.site = "free_unref_page_list"
     yield linux.k.free_prepare * len(pages)

@@ -10,14 +10,20 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from simalloc.allocators.steps import KernelSteps
+from simalloc.hardware import CHUNK_MASK, PerFrame, is_run
 from simalloc.machine import Cpu, Machine, Program
 from simalloc.memory import Zone
 
 PAGES_OF_128_MIB = 1 << 15
+
+NOBODY: Final = -1
+"""The owner of a struct page that nobody has used yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,7 @@ class SharedLines:
         self._shown = steps.costs["struct_page_shown"]
         self._cpus = len(machine.cpus)
         self._list_writers: dict[tuple[Zone, int], int] = {}
-        self._page_owners: dict[int, int] = {}
+        self._owners = PerFrame("h", NOBODY)
         self._deltas: dict[tuple[Zone, int], int] = {}
         self._counted_last: dict[Zone, int] = {}
 
@@ -77,8 +83,22 @@ class SharedLines:
         """
         if not self.switches.struct_pages:
             return True
-        index, owners = cpu.index, self._page_owners
-        return all(owners.setdefault(pfn, index) == index for pfn in pfns)
+        index = cpu.index
+        if is_run(pfns):
+            chunk, place, count = self._owners.chunk(pfns[0]), pfns[0] & CHUNK_MASK, len(pfns)
+            owners = chunk[place : place + count]
+            if owners.count(index) == count:
+                return True
+            if owners.count(NOBODY) == count:
+                chunk[place : place + count] = array("h", [index]) * count
+                return True
+        for pfn in pfns:
+            chunk, place = self._owners.chunk(pfn), pfn & CHUNK_MASK
+            if chunk[place] == NOBODY:
+                chunk[place] = index
+            elif chunk[place] != index:
+                return False
+        return True
 
     def _lists(self, cpu: Cpu, zone: Zone) -> int:
         written, order, cycles = zone.buddy.written, 0, 0
@@ -93,13 +113,24 @@ class SharedLines:
         return cycles
 
     def _pages(self, cpu: Cpu, pfns: Sequence[int]) -> float:
-        owners, index, transfer = self._page_owners, cpu.index, self._transfer
-        cycles = 0
+        index, transfer, cycles = cpu.index, self._transfer, 0
+        if pfns and is_run(pfns):
+            chunk, place, count = self._owners.chunk(pfns[0]), pfns[0] & CHUNK_MASK, len(pfns)
+            owners = chunk[place : place + count]
+            chunk[place : place + count] = array("h", [index]) * count
+            if owners.count(owners[0]) == count:
+                last = owners[0]
+                return 0.0 if last in (NOBODY, index) else transfer(last, index) * count * self._shown
+            for last in owners:
+                if last not in (NOBODY, index):
+                    cycles += transfer(last, index)
+            return cycles * self._shown
         for pfn in pfns:
-            last = owners.get(pfn, index)
-            if last != index:
+            chunk, place = self._owners.chunk(pfn), pfn & CHUNK_MASK
+            last = chunk[place]
+            if last not in (NOBODY, index):
                 cycles += transfer(last, index)
-            owners[pfn] = index
+            chunk[place] = index
         return cycles * self._shown
 
     def _count(self, cpu: Cpu, zone: Zone, change: int) -> Program[int]:

@@ -56,6 +56,7 @@ class KernelSteps:
         self.put_page = one("put_page", Activity.PREPARE)
         self.free_prepare = self.define("free_prepare", Activity.PREPARE, page_in=1, pcp_push=-1)
         self.page_check = one("page_check", Activity.PREPARE)
+        self.page_scan = self.define("page_scan", Activity.BUDDY_REMOVE, page_check=1)
         self.page_fault = one("page_fault", Activity.WORK)
         self.page_unmap = one("page_unmap", Activity.WORK)
         self.lru_page = one("lru_page", Activity.LIST)

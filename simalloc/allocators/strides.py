@@ -71,9 +71,8 @@ class Strides:
         self._stride(cpu, pcp, path, run)
         pfns = pcp.pop_many(mt, run)
         pcp.tuning.on_alloc(run)
-        for saw in allocator.hooks.page_allocated:
-            for pfn in pfns:
-                saw(cpu, pfn, 0)
+        for saw in allocator.hooks.pages_allocated:
+            saw(cpu, pfns)
         return pfns
 
     def free(
@@ -111,9 +110,8 @@ class Strides:
         for level, times in cold:
             if level:
                 cpu.takes(misses[level], times)
-        for saw in allocator.hooks.page_freed:
-            for pfn in pfns:
-                saw(cpu, pfn, 0)
+        for saw in allocator.hooks.pages_freed:
+            saw(cpu, pfns)
         for saw in allocator.hooks.pages_parked:
             saw(cpu, pcp, pfns, 0)
         return run

@@ -24,6 +24,7 @@ from simalloc.allocators.generation import (
 from simalloc.allocators.linux import Linux
 from simalloc.memory import Tuning, sizes_v4_10, sizes_v4_19, sizes_v5_14, sizes_v6_7
 from simalloc.memory.tuning import DEFAULT_SCALE_MAX, AutoTuned, BlocksDrainAll, DoublingDrains, LaterBursts
+from simalloc.registry import Table
 
 
 def _rows() -> Iterator[Generation]:
@@ -45,6 +46,7 @@ def _rows() -> Iterator[Generation]:
         drain_pick="under lock",
         list_free=None,
         bulk=None,
+        fallback="half a block",
         drain_chunk="all",
         drain_by="ipi",
         drain_all_chunk="all",
@@ -183,19 +185,22 @@ def _rows() -> Iterator[Generation]:
     v6_10 = replace(
         v6_7,
         name="v6.10",
-        about="drain_all_pages lets others in after every 32 batches",
-        models="Linux v6.10 (55f77df7d715)",
+        about="a type without free blocks claims whole pageblocks or steals; drain_all_pages lets others in",
+        models="Linux v6.10 (55f77df7d715, c0cd6f557b90)",
+        fallback="whole blocks",
         drain_all_chunk="largest",
     )
     yield v6_10
-    yield replace(
+    v6_12 = replace(
         v6_10,
         name="v6.12",
-        about="v6.10 as the long-term release has it",
-        models="Linux 6.12.117, as Debian has it",
+        about="v6.10 as the long-term release has it: how a type got its last page is remembered over a refill",
+        models="Linux 6.12.117 (90abee6d7895 backported), as Debian has it",
+        fallback="whole blocks, way remembered",
     )
+    yield v6_12
     v6_16 = replace(
-        v6_10,
+        v6_12,
         name="v6.16",
         about="a burst of blocks takes the lists along only after half of high_min has been freed in a row",
         models="Linux v6.16 (Message-Id 20250407105219.55351-1)",
@@ -211,4 +216,4 @@ def _rows() -> Iterator[Generation]:
     )
 
 
-VERSIONS: dict[str, Generation] = {row.name: row for row in _rows()}
+VERSIONS: Table[Generation] = Table("allocator", {row.name: row for row in _rows()})

@@ -82,18 +82,18 @@ def _difference(parted: Mapping[str, Any] | None) -> Iterator[str]:
 
 def _times(result: Result) -> Iterator[str]:
     clock = result.clock
-    unit = clock["unit"]
-    yield f"machine {clock['preset']}, {unit} at {clock['ghz']:g} GHz"
+    rate = f" at {clock['ghz']:g} GHz" if result.unit == "cycles" else ""
+    yield f"machine {clock['preset']}, {clock['unit']}{rate}"
     for row in result.rows:
         if row["metric"] in CYCLES:
             yield f"{CYCLES[row['metric']]:<{WIDTH}}{row['value']:>12.1f} {row['unit']}"
         elif row["metric"] == "time":
-            yield f"{'all of it':<{WIDTH}}{row['value']:>12.3f} ms"
+            yield f"{'all of it':<{WIDTH}}{row['value']:>12.3f} {row['unit']}"
     for lock in result.locks:
         if lock["acquisitions"]:
             yield (
                 f"{lock['lock'] + ' taken':<{WIDTH}}{lock['acquisitions']:>12} times, {lock['contentions']} with a "
-                f"wait of {lock['waittime_total'] / max(lock['contentions'], 1):.0f} cycles on average, held "
-                f"{lock['holdtime_total'] / lock['acquisitions']:.0f} cycles on average"
+                f"wait of {lock['waittime_total'] / max(lock['contentions'], 1):.0f} {result.unit} on average, held "
+                f"{lock['holdtime_total'] / lock['acquisitions']:.0f} {result.unit} on average"
             )
     yield from latency_table(result).splitlines()

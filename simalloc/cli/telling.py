@@ -66,7 +66,8 @@ def print_result(about: str, result: Result) -> None:
     typer.echo(f"{result.scenario}: {about}" if about else result.scenario)
     if result.partial:
         typer.echo(f"PARTIAL: {result.partial} are done; figures of the rest are missing, or of fewer replications")
-    typer.echo(f"machine {clock['preset']}, {clock['unit']} at {clock['ghz']:g} GHz, seed {result.seed}\n")
+    rate = f" at {clock['ghz']:g} GHz" if result.unit == "cycles" else ""
+    typer.echo(f"machine {clock['preset']}, {clock['unit']}{rate}, seed {result.seed}\n")
     swept = any(row["metric"] == "alloc" and "batch" in row for row in result.rows)
     points = result.planned // max(len(result.cases), 1)
     if result.swept and points > MOST_POINTS:

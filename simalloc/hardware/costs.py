@@ -12,6 +12,16 @@ from typing import Any, Literal
 
 from simalloc.hardware.topology import Distances, Shape, Topology
 
+INSTRUCTIONS = "instructions"
+"""The unit of presets that count instructions: a thousand millions of them are a second of their clock."""
+
+IN_INSTRUCTIONS = {
+    "cycles": INSTRUCTIONS,
+    "ns": INSTRUCTIONS,
+    "us": "thousand instructions",
+    "ms": "million instructions",
+}
+
 Kind = Literal["sourced", "derived", "estimated", "fitted"]
 
 
@@ -20,7 +30,7 @@ class Parameter:
     """One physical constant of a machine: `cycles` (of the preset's unit), what it is and how it was obtained."""
 
     name: str
-    cycles: float
+    cycles: int | float  # as the preset has it: compiled code would make 12 of a plain `float` 12.0, and print that
     kind: Kind
     about: str
     source: str
@@ -32,12 +42,16 @@ class CostModel:
 
     name: str
     about: str
-    clock_ghz: float
+    clock_ghz: int | float
     unit: str
     parameters: Mapping[str, Parameter]
     shape: Shape | None = None
 
-    def __getitem__(self, name: str) -> float:
+    def unit_of(self, unit: str) -> str:
+        """Return what figures in cycles or in parts of a second are in where the clock counts instructions."""
+        return IN_INSTRUCTIONS.get(unit, unit) if self.unit == INSTRUCTIONS else unit
+
+    def __getitem__(self, name: str) -> int | float:
         return self.parameters[name].cycles
 
     def __iter__(self) -> Iterator[Parameter]:

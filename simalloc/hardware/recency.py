@@ -8,11 +8,13 @@ can be a step with a fixed cost.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from itertools import repeat
 from operator import sub
 from typing import Final
+
+from simalloc.hardware.per_frame import CHUNK, CHUNK_MASK, PerFrame, is_run, run_ends
 
 LEVELS: Final = 16
 
@@ -31,7 +33,7 @@ class Recency:
 
     def __init__(self, half_point: int) -> None:
         self.uses = 0
-        self._last: dict[int, int] = {}
+        self._last = PerFrame("q", -_NEVER)
         middles = range(_GRAIN // 2, _FARTHEST, _GRAIN)
         levels = [min(int(LEVELS * d / (d + half_point)), LEVELS - 1) for d in middles]
         # The least distance of each level; whatever is farther than we look is of the last.
@@ -40,8 +42,9 @@ class Recency:
     def touch(self, pfn: int) -> int:
         """Use the struct page of `pfn`; return how cold it was: 0 (just used) ... LEVELS - 1 (long ago, or never)."""
         uses = self.uses = self.uses + 1
-        distance = uses - self._last.get(pfn, -_NEVER)
-        self._last[pfn] = uses
+        chunk, place = self._last.chunk(pfn), pfn & CHUNK_MASK
+        distance = uses - chunk[place]
+        chunk[place] = uses
         return bisect_right(self._from, distance) - 1
 
     def touch_all(self, pfns: Sequence[int]) -> list[tuple[int, int]]:
@@ -52,16 +55,38 @@ class Recency:
         count = len(pfns)
         if not count:
             return []
-        last, begin = self._last, self.uses
+        begin = self.uses
         end = self.uses = begin + count
-        before = list(map(last.get, pfns, repeat(-_NEVER)))
-        last.update(zip(pfns, range(begin + 1, end + 1)))  # noqa: B905 - `strict` takes time
+        before = self._replace_run(pfns[0], begin, count) if is_run(pfns) else self._replace(pfns, begin)
         # No distance is less than the first of these two, none more than the second.
         warmest = bisect_right(self._from, begin + 1 - max(before)) - 1
         coldest = bisect_right(self._from, end - min(before)) - 1
         if warmest == coldest:
             return [(warmest, count)]
         return self._by_level(list(map(sub, range(begin + 1, end + 1), before)))
+
+    def _replace_run(self, first: int, begin: int, count: int) -> array[int]:
+        """Number the uses of neighbours, all in one chunk, from `begin + 1` on; return the last use of each before."""
+        chunk, place = self._last.chunk(first), first & CHUNK_MASK
+        before = chunk[place : place + count]
+        chunk[place : place + count] = array("q", range(begin + 1, begin + count + 1))
+        return before
+
+    def _replace(self, pfns: Sequence[int], begin: int) -> array[int]:
+        """Number the uses of any frames from `begin + 1` on, run by run; return the last use of each before."""
+        before, done = array("q"), 0
+        for end in run_ends(pfns):
+            while done < end:
+                pfn = pfns[done]
+                count = min(end - done, CHUNK - (pfn & CHUNK_MASK))
+                if count == 1:
+                    chunk, place = self._last.chunk(pfn), pfn & CHUNK_MASK
+                    before.append(chunk[place])
+                    chunk[place] = begin + done + 1
+                else:
+                    before += self._replace_run(pfn, begin + done, count)
+                done += count
+        return before
 
     def _by_level(self, distances: list[int]) -> list[tuple[int, int]]:
         """Return (level, how many) of distances, warmest first."""
@@ -80,10 +105,10 @@ class Recency:
     def repeat(self, uses: int, times: int, pfns: Iterable[int]) -> None:
         """Repeat the last `uses` uses, which were of some of `pfns`, `times` times more in one go."""
         since, later = self.uses - uses, uses * times
-        last = self._last
         for pfn in pfns:
-            if last.get(pfn, 0) > since:
-                last[pfn] += later
+            chunk, place = self._last.chunk(pfn), pfn & CHUNK_MASK
+            if chunk[place] > since:
+                chunk[place] += later
         self.uses += later
 
 

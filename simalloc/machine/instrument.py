@@ -77,6 +77,16 @@ class Instrument:
     def page_freed(self, cpu: Cpu, pfn: int, order: int) -> None:
         """A caller gave a block back."""
 
+    def pages_allocated(self, cpu: Cpu, pfns: Sequence[int]) -> None:
+        """Many pages, of order 0, were handed to a caller: told one by one, where that is not overridden."""
+        for pfn in pfns:
+            self.page_allocated(cpu, pfn, 0)
+
+    def pages_freed(self, cpu: Cpu, pfns: Sequence[int]) -> None:
+        """A caller gave many pages back: told one by one too."""
+        for pfn in pfns:
+            self.page_freed(cpu, pfn, 0)
+
     def pages_owned(self, pfns: Sequence[int]) -> None:
         """A workload has these pages, of order 0, from before the run."""
 
@@ -114,6 +124,8 @@ HOOKS = (
     "softirq",
     "page_allocated",
     "page_freed",
+    "pages_allocated",
+    "pages_freed",
     "pages_owned",
     "pcp_used",
     "pages_parked",
@@ -123,7 +135,14 @@ HOOKS = (
     "pages_inserted",
 )
 
+ONE_BY_ONE = {"pages_allocated": "page_allocated", "pages_freed": "page_freed"}
+"""Hooks of many pages at once, and those of one, which by default they call."""
+
 Hook = tuple[Callable[..., None], ...]
+
+
+def _overrides(instrument: Instrument, name: str) -> bool:
+    return getattr(type(instrument), name) is not getattr(Instrument, name)
 
 
 class Hooks:
@@ -148,6 +167,8 @@ class Hooks:
     softirq: Hook
     page_allocated: Hook
     page_freed: Hook
+    pages_allocated: Hook
+    pages_freed: Hook
     pages_owned: Hook
     pcp_used: Hook
     pages_parked: Hook
@@ -169,8 +190,7 @@ class Hooks:
         """File those hooks that the instrument's class overrides; of several windows of steps the hull counts."""
         steps_before, pages_before = self.step, (self.page_allocated, self.page_freed)
         for name in HOOKS:
-            method: Any = getattr(type(instrument), name)
-            if method is not getattr(Instrument, name):
+            if any(_overrides(instrument, each) for each in (name, ONE_BY_ONE.get(name, name))):
                 setattr(self, name, (*getattr(self, name), getattr(instrument, name)))
         if instrument.every_page and pages_before != (self.page_allocated, self.page_freed):
             self.every_page = True

@@ -34,7 +34,7 @@ class Machine:
         self,
         cpus: int = 1,
         *,
-        ghz: float = 1.0,
+        ghz: int | float = 1.0,
         lockstep: bool = False,
         shuffle_ties: int | None = None,
         instruments: Sequence[Instrument] = (),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import compress
+from operator import ne
 from typing import Any
 
 from mypy_extensions import mypyc_attr
@@ -137,8 +139,10 @@ class LockStat(Instrument):
         if not lock.is_wanted():
             return
         steps, rest = cpu.machine.steps, held
-        for index, (count, earlier) in enumerate(zip(cpu.tally, before, strict=True)):
-            if count != earlier and (cycles := (count - earlier) * steps[index].cycles):
+        tally = cpu.tally
+        for index in compress(range(len(tally)), map(ne, tally, before)):
+            cycles = (tally[index] - before[index]) * steps[index].cycles
+            if cycles:
                 entry.hold_by_activity[steps[index].activity.value] += cycles
                 rest -= cycles
         if rest:

@@ -58,6 +58,27 @@ class PageChecker(Instrument):
                 raise _broken(cpu, f"freed page {frame}, which nobody holds")
         self._hand(cpu).update(range(pfn, pfn + (1 << order)))
 
+    def pages_allocated(self, cpu: Cpu, pfns: Sequence[int]) -> None:
+        """Note who has them now."""
+        held, hand = self.held, self._hand(cpu)
+        new = dict.fromkeys(pfns, cpu.index)
+        if len(new) == len(pfns) and held.keys().isdisjoint(new):
+            held.update(new)
+            if hand:
+                hand.difference_update(pfns)
+        else:
+            super().pages_allocated(cpu, pfns)
+
+    def pages_freed(self, cpu: Cpu, pfns: Sequence[int]) -> None:
+        """Note that a call has them in hand."""
+        held, gone = self.held, set(pfns)
+        if len(gone) == len(pfns) and held.keys() >= gone:
+            for pfn in pfns:
+                held.pop(pfn, None)
+            self._hand(cpu).update(pfns)
+        else:
+            super().pages_freed(cpu, pfns)
+
     # The allocator
 
     def pages_removed(self, cpu: Cpu, zone: Zone, order: int, mt: int, pfns: list[int]) -> None:  # noqa: ARG002

@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from itertools import compress, repeat
 from operator import ne, sub
+from typing import Literal
 
 from simalloc.memory.migratetype import FALLBACKS, MigrateType
 
@@ -32,16 +33,27 @@ _TYPE_BITS = 2
 _TYPE_MASK = 3
 
 
+FallbackRule = Literal["half a block", "whole blocks", "whole blocks, way remembered"]
+"""What a type without free blocks does to others' pageblocks.
+
+- `half a block`: takes the largest block, moves all free pages of its pageblock along, and claims that if they are half
+  of it or more. Linux v4.10 (ea57485af8f4), steal_suitable_fallback().
+- `whole blocks`: claims a pageblock only if half of it is free; else steals the smallest block alone. For every page
+  anew, scanning each pageblock that it tries. Linux v6.10 (c0cd6f557b90).
+- `way remembered`: once a page had to be stolen, so are the others of the same refill. Linux v6.16 (90abee6d7895).
+"""
+
+
 class Buddy:
     """The free blocks among page frames `start` ... `start + pages - 1`; `start` is a multiple of 1024.
 
     A free list's head is the *end* of its ordered dict, so that the common case, insert and take at the head, is the
-    cheap one. `splits`, `merges`, `fallbacks` and `moved` (pages)
-    count what has happened since the beginning; `changes` lists every new pageblock type, as (pageblock, type);
-    bit n of `written` is set when a list of order n changes, and is for others to clear.
+    cheap one. `splits`, `merges`, `fallbacks`, `moved` and `scanned` (pages) count what has happened since the
+    beginning; `changes` lists every new pageblock type, as (pageblock, type); bit n of `written` is set when a list of
+    order n changes, and is for others to clear.
     """
 
-    def __init__(self, start: int, pages: int, *, empty: bool = False) -> None:
+    def __init__(self, start: int, pages: int, *, empty: bool = False, fallback: FallbackRule = "half a block") -> None:
         if start % TOP_PAGES:
             raise ValueError(f"a zone starts at a multiple of {TOP_PAGES} pages, not at frame {start}")
         self.start = start
@@ -56,6 +68,8 @@ class Buddy:
         self.splits = 0
         self.merges = 0
         self.fallbacks = 0
+        self.scanned = 0
+        self.fallback_rule: FallbackRule = fallback
         self.moved = 0
         self._untouched = range(start, start)
         if not empty:
@@ -79,6 +93,16 @@ class Buddy:
         listed = sum(len(blocks) << order for order, lists in enumerate(self.free_lists) for blocks in lists)
         return listed + len(self._untouched) * TOP_PAGES
 
+    def has_block(self, order: int, mt: MigrateType) -> bool:
+        """Whether the list of this order and type has a block."""
+        return bool(self.free_lists[order][mt]) or (
+            order == TOP_ORDER and mt is MigrateType.MOVABLE and bool(self._untouched)
+        )
+
+    def is_free(self, pfn: int, order: int) -> bool:
+        """Whether frame `pfn` begins a free block of exactly this order: what a buddy must be to be merged with."""
+        return self._kind.get(pfn, -1) >> _TYPE_BITS == order
+
     def blocks(self) -> list[tuple[int, int, MigrateType]]:
         """Return every touched free block as (order, first frame, list it is on), each list from its head."""
         return [
@@ -96,7 +120,7 @@ class Buddy:
         The smallest block that is big enough is split down; a type that has none takes another's (`__rmqueue`).
         """
         pfn = self._remove_smallest(order, mt)
-        return pfn if pfn is not None else self._remove_fallback(order, mt)
+        return pfn if pfn is not None else self._remove_from_others(order, mt, steals=False)[0]
 
     def remove_pages(self, count: int, mt: MigrateType) -> list[int]:
         """Take up to `count` single pages: what that many calls of `remove` for order 0 give, whole blocks at a time.
@@ -106,6 +130,7 @@ class Buddy:
         """
         pfns: list[int] = []
         left = count
+        steals = False
         while left:
             for order, by_type in enumerate(self.free_lists):
                 blocks, size = by_type[mt], 1 << order
@@ -124,9 +149,11 @@ class Buddy:
             if self._untouched and mt is MigrateType.MOVABLE:
                 self._add(self._take_untouched(), TOP_ORDER, mt)
                 continue
-            fallback = self._remove_fallback(0, mt)
+            fallback, stole = self._remove_from_others(0, mt, steals)
             if fallback is None:
                 break
+            # The way that succeeded last is tried first for the rest of the batch. Linux 90abee6d7895.
+            steals = stole and self.fallback_rule == "whole blocks, way remembered"
             pfns.append(fallback)
             left -= 1
         return pfns
@@ -181,6 +208,69 @@ class Buddy:
             self.free_lists[high][mt][upper] = None
             self._kind[upper] = high << _TYPE_BITS | mt
 
+    def _remove_from_others(self, order: int, mt: MigrateType, steals: bool) -> tuple[int | None, bool]:
+        """Take a block of another type; return it, and whether it was stolen without claiming its pageblock."""
+        if self.fallback_rule == "half a block":
+            return self._remove_fallback(order, mt), False
+        if not steals and (pfn := self._claim(order, mt)) is not None:
+            return pfn, False
+        return self._steal_block(order, mt), True
+
+    def _claim(self, order: int, mt: MigrateType) -> int | None:
+        """Make a pageblock `mt`'s, largest free blocks first, if half of it or more is free; take a block from it.
+
+        Each pageblock that is tried is scanned, page by page. Linux v6.10 (c0cd6f557b90), __rmqueue_claim().
+        """
+        for current in range(TOP_ORDER, order - 1, -1):
+            if not self._can_steal(current, mt):
+                return None
+            found = self._first_of_others(current, mt)
+            if found is None:
+                continue
+            if current < PAGEBLOCK_ORDER:
+                first = found >> PAGEBLOCK_ORDER << PAGEBLOCK_ORDER
+                self.scanned += PAGEBLOCK_PAGES
+                if self._free_in(first) < PAGEBLOCK_PAGES // 2:
+                    continue
+                self._move_free(first, mt)
+                self._set_type(first >> PAGEBLOCK_ORDER, mt)
+            else:
+                self._steal(found, current, mt)
+                self._unlink(found)
+                self._add(found, current, mt)
+            self.fallbacks += 1
+            return self._remove_smallest(order, mt)
+        return None
+
+    def _steal_block(self, order: int, mt: MigrateType) -> int | None:
+        """Take the smallest block of another type that is big enough; what is left of it stays that type's."""
+        for current in range(order, MAX_ORDER):
+            pfn = self._first_of_others(current, mt)
+            if pfn is not None:
+                other = MigrateType(self._kind[pfn] & _TYPE_MASK)
+                self.fallbacks += 1
+                self._unlink(pfn)
+                self._expand(pfn, order, current, other)
+                return pfn
+        return None
+
+    def _first_of_others(self, order: int, mt: MigrateType) -> int | None:
+        for other in FALLBACKS[mt]:
+            blocks = self.free_lists[order][other]
+            if blocks:
+                return next(reversed(blocks))
+            if order == TOP_ORDER and self._untouched and other is MigrateType.MOVABLE:
+                pfn = self._take_untouched()
+                self._add(pfn, order, other)
+                return pfn
+        return None
+
+    def _free_in(self, start: int) -> int:
+        """Count the free pages of a pageblock."""
+        kinds = self._kind
+        frames = range(start, start + PAGEBLOCK_PAGES)
+        return sum(1 << (kinds[pfn] >> _TYPE_BITS) for pfn in frames if pfn in kinds)
+
     def _remove_fallback(self, order: int, mt: MigrateType) -> int | None:
         for current in range(TOP_ORDER, order - 1, -1):
             for other in FALLBACKS[mt]:
@@ -215,6 +305,8 @@ class Buddy:
     def _move_free(self, start: int, mt: MigrateType) -> int:
         """Move the free blocks of the pageblock at `start` to `mt`'s lists; return how many pages that were."""
         pfn, pages = start, 0
+        if self.fallback_rule == "half a block":
+            self.scanned += PAGEBLOCK_PAGES
         while pfn < start + PAGEBLOCK_PAGES:
             kind = self._kind.get(pfn)
             if kind is None:

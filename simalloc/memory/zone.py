@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from simalloc.memory.buddy import TOP_PAGES, Buddy
+from simalloc.memory.buddy import TOP_PAGES, Buddy, FallbackRule
 from simalloc.memory.migratetype import MigrateType
 from simalloc.memory.pcp import Pcp
 from simalloc.memory.pcp_sizes import PcpSizes
@@ -28,6 +28,7 @@ class Zone:
     NUMA node the memory is on; `pcp_orders` are the orders that pcps have lists for, `tuning` how each adapts.
     `marks` are its watermarks, by default those of a machine that has only this zone; `reclaim_active` is whether
     kswapd works on it. A zone with holes has an `end` beyond its pages. Frames `in_use` are in use at the start.
+    `fallback` is what a type without free blocks does.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Zone:
         pcp_orders: Sequence[int] = (0,),
         tuning: type[Tuning] = Tuning,
         marks: Watermarks | None = None,
+        fallback: FallbackRule = "half a block",
         end: int | None = None,
     ) -> None:
         if pages < SMALLEST_ZONE and marks is None:
@@ -53,7 +55,7 @@ class Zone:
         self.end = start + pages if end is None else end
         self.watermarks = marks or watermarks(pages, pages, min_free_kib(pages, 1))
         self.reclaim_active = False
-        self.buddy = Buddy(start, pages)
+        self.buddy = Buddy(start, pages, fallback=fallback)
         self.in_use = range(start, start)
         self.free_pages = pages
         self.sizes = sizes
@@ -86,5 +88,6 @@ class Zone:
 
     def restart(self, buddy: Buddy) -> None:
         """Begin with these free blocks, and no others."""
+        buddy.fallback_rule = self.buddy.fallback_rule
         self.buddy = buddy
         self.free_pages = buddy.free_pages()

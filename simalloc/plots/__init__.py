@@ -16,11 +16,13 @@ from simalloc.plots import (
     lock_times,
     pcp_counts,
     profile,
+    replay_counts,
     style,
     throughput,
     timeline,
 )
 from simalloc.plots.series import Series
+from simalloc.registry import Table
 from simalloc.results import Result
 
 
@@ -36,7 +38,7 @@ class Kind:
     series: Callable[[Result], Series] | None = None
 
 
-FIGURES: dict[str, Kind] = {
+_KINDS: dict[str, Kind] = {
     "allocators": Kind(allocators.applies, allocators.draw, allocators.series),
     "cost_by_batch": Kind(cost_by_batch.applies, cost_by_batch.draw, cost_by_batch.series),
     "profile": Kind(profile.applies, profile.draw, profile.series),
@@ -48,7 +50,10 @@ FIGURES: dict[str, Kind] = {
     "irq_windows": Kind(irq_windows.applies, irq_windows.draw, irq_windows.series),
     "timeline": Kind(timeline.applies, timeline.timeline),
     "pcp_counts": Kind(pcp_counts.applies, pcp_counts.pcp_counts),
+    "replay_counts": Kind(replay_counts.applies, replay_counts.draw, replay_counts.series),
 }
+
+FIGURES: Table[Kind] = Table("drawing", _KINDS)
 """Every kind by its name; the name is that of the file it is saved to. `results.FIGURE_ABOUT` says what each shows."""
 
 

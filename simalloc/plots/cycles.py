@@ -35,7 +35,8 @@ def series(result: Result) -> Series:
         for point in points_of(result, [row for row in result.ledger if row["label"] == case["label"]]):
             rows = _of(result, case["label"], point)
             name = point_name(result, point)
-            bars.append({"label": case["label"], "point": name, **(_per_page(rows) if per_page else _shares(rows))})
+            parts = _per_page(rows, result.unit) if per_page else _shares(rows)
+            bars.append({"label": case["label"], "point": name, **parts})
     return bars
 
 
@@ -45,27 +46,32 @@ def draw(result: Result) -> Figure:
     with rc_context(style.PARAMETERS):
         figure = Figure(figsize=style.SLIDE, layout="constrained")
         if result.swept:
-            _by_label(figure, bars)
+            _by_label(figure, bars, result.unit)
         elif bars[0]["unit"] == "%":
-            _panel(figure.subplots(), bars, "")
+            _panel(figure.subplots(), bars, "", result.unit)
         else:
             left, right = figure.subplots(1, 2, sharey=True)
-            _panel(left, bars, "for each page allocated\n(its free, and interrupts, included; idle time left out)")
-            _panel(right, [_in_percent(bar) for bar in bars], "the same in shares\n")
+            _panel(
+                left,
+                bars,
+                "for each page allocated\n(its free, and interrupts, included; idle time left out)",
+                result.unit,
+            )
+            _panel(right, [_in_percent(bar) for bar in bars], "the same in shares\n", result.unit)
         shown = [group for group in GROUPS if any(bar["parts"].get(group.name) for bar in bars)]
         figure.legend(handles=_legend(shown), loc="outside lower center", ncols=4, fontsize=12)
-        figure.suptitle(f"{result.scenario}: where the cycles went", fontsize=16)
+        figure.suptitle(f"{result.scenario}: where the {result.unit} went", fontsize=16)
     return figure
 
 
-def _by_label(figure: Figure, bars: Series) -> None:
+def _by_label(figure: Figure, bars: Series, unit: str) -> None:
     panels: dict[str, Series] = {}
     for bar in bars:
         panels.setdefault(bar["label"], []).append(bar)
     columns = min(len(panels), 3)
     axes = figure.subplots(-(-len(panels) // columns), columns, squeeze=False).flatten()
     for axis, (label, of_label) in zip(axes, panels.items(), strict=False):
-        _panel(axis, of_label, label)
+        _panel(axis, of_label, label, unit)
     for axis in axes[len(panels) :]:
         axis.set_axis_off()
 
@@ -90,10 +96,10 @@ def _sums(rows: list[Row]) -> Counter[str]:
     return sums
 
 
-def _per_page(rows: list[Row]) -> dict[str, Any]:
+def _per_page(rows: list[Row], unit: str) -> dict[str, Any]:
     sums, pages = _sums(rows), _pages(rows)
     parts = {group.name: sums[group.name] / pages for group in GROUPS if sums[group.name] and group.name != "idle"}
-    return {"unit": "cycles/page", "parts": parts}
+    return {"unit": f"{unit}/page", "parts": parts}
 
 
 def _shares(rows: list[Row]) -> dict[str, Any]:
@@ -102,7 +108,7 @@ def _shares(rows: list[Row]) -> dict[str, Any]:
     return {"unit": "%", "parts": parts}
 
 
-def _panel(axis: Axes, bars: Series, title: str) -> None:
+def _panel(axis: Axes, bars: Series, title: str, unit: str) -> None:
     names = [bar["point"] or bar["label"] for bar in bars]
     left = [0.0] * len(bars)
     whole = max(sum(bar["parts"].values()) for bar in bars)
@@ -126,7 +132,7 @@ def _panel(axis: Axes, bars: Series, title: str) -> None:
     axis.set_ylim(len(bars) - 0.5, -0.5)
     axis.set_xlim(0, 100 if bars[0]["unit"] == "%" else whole * 1.14)
     axis.set_title(title, fontsize=13)
-    axis.set_xlabel("share of cycles (%)" if bars[0]["unit"] == "%" else "cycles of all CPUs per page")
+    axis.set_xlabel(f"share of {unit} (%)" if bars[0]["unit"] == "%" else f"{unit} of all CPUs per page")
     axis.grid(visible=False, axis="y")
 
 

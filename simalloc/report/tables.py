@@ -139,7 +139,7 @@ def _lock_stat(result: Result) -> Table:
         *_head_columns(result),
         Column("lock", number=False),
         *(Column(name.replace("_", "-")) for name in counts),
-        *(Column(name.replace("_", "-"), "cycles") for name in times),
+        *(Column(name.replace("_", "-"), result.unit) for name in times),
     ]
     rows = [[*_head(result, row), row["lock"], *(row[name] for name in (*counts, *times))] for row in result.locks]
     about = "As /proc/lock_stat has it (Documentation/locking/lockstat.rst), all locks of a name together."
@@ -150,7 +150,7 @@ def _lock_sites(result: Result) -> Table:
     kinds = {
         "waiters_at": ("waited in", "contentions"),
         "holders_at": ("was waited for in", "contentions"),
-        "hold_by_activity": ("was held, and waited for, while doing", "cycles"),
+        "hold_by_activity": ("was held, and waited for, while doing", result.unit),
     }
     columns = [
         *_head_columns(result),
@@ -211,7 +211,7 @@ def _ledger(result: Result) -> Table:
         *_head_columns(result),
         *(Column(name, number=False) for name in ("context", "activity", "step")),
         Column("count"),
-        Column("spent", "cycles"),
+        Column("spent", result.unit),
         Column("share", "%"),
     ]
     width = 1 + len(result.swept)

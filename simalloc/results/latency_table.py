@@ -17,7 +17,8 @@ def latency_table(result: Result) -> str:
     if not any(row["kind"] == "irq_latency" for row in rows):
         return ""
     width = max(len(row["label"]) for row in rows)
-    head = f"{'us':<{width + 2}}{'count':>9}{'mean':>9}{'p50':>9}{'p99':>9}{'p99.9':>9}{'max':>9}"
+    head_unit = "us" if result.unit == "cycles" else "thousand instructions"
+    head = f"{head_unit:<{width + 2}}{'count':>9}{'mean':>9}{'p50':>9}{'p99':>9}{'p99.9':>9}{'max':>9}"
     lines = []
     for kind, title in KINDS.items():
         of_kind = [row for row in rows if row["kind"] == kind]

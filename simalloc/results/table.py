@@ -10,9 +10,13 @@ METRICS = ("alloc", "free", "total")
 Key = tuple[str, tuple[tuple[str, object], ...]]
 
 
-def comparison_table(result: Result, unit: str = "cycles") -> str:
-    """Return the rows of one unit as text: value, reduction against the first label, published figure, error."""
+def comparison_table(result: Result, unit: str | None = None) -> str:
+    """Return the rows of one unit as text: value, reduction against the first label, published figure, error.
+
+    By default the unit is what the clock counts.
+    """
     labels = [case["label"] for case in result.cases]
+    unit = unit or result.unit
     lines: dict[Key, dict[str, Row]] = {}
     for row in result.rows:
         if row["unit"] == unit and row["metric"] in METRICS:
@@ -70,7 +74,7 @@ def _header(result: Result, labels: list[str], width: int, *, with_published: bo
     lines = [f"{'':<{width}}{first}", f"{'':<{width}}{second}"]
     if with_published:
         third = "".join(f"{'simulated':>20}{'published':>11}{'error':>7}" for _ in labels)
-        lines.append(f"{'cycles/page':<{width}}{third}")
+        lines.append(f"{result.unit + '/page':<{width}}{third}")
     return [line.rstrip() for line in lines]
 
 

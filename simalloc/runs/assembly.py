@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 
 from simalloc.compiled import BUILD
-from simalloc.results import Published, PublishedError, Result, Row, read_published
+from simalloc.results import Published, PublishedError, Result, Row, read_published, swept_beside
 from simalloc.runs.prices import prices
 from simalloc.scenario import Case, Scenario, ScenarioError
 from simalloc.workloads import Measured
@@ -76,6 +76,7 @@ def _empty_result(scenario: Scenario, published: Published | None) -> Result:
                 "models": case.version.models,
                 "batch": case.sizes.batch,
                 "high": case.sizes.high,
+                **_parameters(case),
             }
             for case in {case.label: case for case in reversed(scenario.cases)}.values()
         ][::-1],
@@ -84,7 +85,14 @@ def _empty_result(scenario: Scenario, published: Published | None) -> Result:
         sources=list(published.sources) if published else [],
         definition=scenario.definition(),
         prices=prices(scenario),
+        plugins=[plugin.row() for plugin in scenario.plugins()],
     )
+
+
+def _parameters(case: Case) -> Row:
+    """Return what keys of its own a plugin's scheme was given, or has by default."""
+    own = case.version.parameters
+    return {} if own is None else {"parameters": own.model_dump(mode="json")}
 
 
 def _add(
@@ -98,7 +106,7 @@ def _add(
 
     Ledger, lock statistics and latencies are the first replication's.
     """
-    found, allocator = runs[0], case.version.name
+    found, allocator, costs = runs[0], case.version.name, case.machine.cost_model()
     swept = dict(case.parameters)
     pairs = {_key(figure): place for place, figure in enumerate(baseline[0].measured)}
     for place, figure in enumerate(found.measured):
@@ -110,7 +118,7 @@ def _add(
             **parameters,
             "metric": figure.metric,
             "value": fmean(values) if len(values) > 1 else figure.value,
-            "unit": figure.unit,
+            "unit": costs.unit_of(figure.unit),
         }
         if len(values) > 1:
             row |= {"ci95": half_interval(values), "replications": len(values)}
@@ -125,9 +133,12 @@ def _add(
         result.rows.append(row)
     head = {"label": case.label, **swept}
     result.ledger += [head | row for row in found.ledger]
-    result.locks += [{**head, "allocator": allocator, "unit": "cycles", **row} for row in found.locks]
-    result.latency += [{**head, "allocator": allocator, **row} for row in found.latency]
-    result.timeline += [head | row for row in found.timeline]
+    result.locks += [{**head, "allocator": allocator, "unit": costs.unit_of("cycles"), **row} for row in found.locks]
+    result.latency += [
+        {**head, "allocator": allocator, **row} | ({"unit": costs.unit_of(row["unit"])} if "unit" in row else {})
+        for row in found.latency
+    ]
+    result.timeline += [swept_beside(head, row) for row in found.timeline]
     result.details += [head | row for row in found.details]
 
 

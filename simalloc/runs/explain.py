@@ -6,8 +6,10 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from simalloc.machine import Context, Cpu, Program
+from simalloc.allocators import Linux
+from simalloc.machine import Context, Cpu, Program, RuleBroken, Stuck
 from simalloc.measure import Found, IrqsOffTracer, LongWindow, Recorded, Recorder
+from simalloc.registry import blame
 from simalloc.results import Row
 from simalloc.runs import Model, build_model, run_workload
 from simalloc.scenario import Scenario, ScenarioError
@@ -73,7 +75,10 @@ def explain(allocator: str, machine: Mapping[str, Any] | None = None, settings: 
     Raises ScenarioError for an unknown allocator, and for keys that are wrong.
     """
     scenario = explained_scenario(allocator, machine, settings)
-    return [found for context in (Context.TASK, Context.SOFTIRQ, Context.HARDIRQ) for found in _in(context, scenario)]
+    with blame((RuleBroken, Stuck)):
+        return [
+            found for context in (Context.TASK, Context.SOFTIRQ, Context.HARDIRQ) for found in _in(context, scenario)
+        ]
 
 
 def _in(context: Context, scenario: Scenario) -> list[Explained]:
@@ -114,11 +119,12 @@ def _paths(model: Model, cpu: Cpu, recorder: Recorder, found: list[Explained]) -
             yield from allocator.alloc_pages_each(cpu, more, held)
         yield from allocator.free_pages_each(cpu, held[1 : pcp.tuning.room(pcp.count) + 1])
         yield from keep("free, at high: drain", allocator.free_pages(cpu, held[0]))
-        if allocator.generation.entry.locks:
-            pcp.is_held = True
+        if isinstance(allocator, Linux) and allocator.locks:
+            lock = allocator.pcp_lock[pcp]
+            lock.take_alone(cpu)
             page = _page((yield from keep("alloc, pcp's lock taken", allocator.alloc_pages(cpu))))
             yield from keep("free, pcp's lock taken", allocator.free_pages(cpu, page))
-            pcp.is_held = False
+            lock.give_alone(cpu)
     else:
         page = _page((yield from keep("alloc, straight from the buddy lists", allocator.alloc_pages(cpu))))
         yield from keep("free, straight to the buddy lists", allocator.free_pages(cpu, page))

@@ -43,7 +43,7 @@ def _labels(cases: list[Case], points: Counter[str]) -> list[str]:
 def _paid(case: Case) -> Iterator[Row]:
     model, changed = preset(case.machine.preset), case.machine.costs
     for each in case.machine.cost_model():
-        row = {"name": each.name, "value": each.cycles, "unit": NOT_CYCLES.get(each.name, "cycles")}
+        row = {"name": each.name, "value": each.cycles, "unit": NOT_CYCLES.get(each.name, model.unit_of("cycles"))}
         if each.name in changed:
             source = f"machine.costs of the scenario; {model.name} has {model[each.name]:g}"
             yield {**row, "kind": "set", "about": each.about, "source": source}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -76,8 +77,7 @@ def replay_scenario(
     """
     keys = dict(workload or {})
     data: dict[str, Any] = {
-        "name": "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in trace.name).lstrip("._-")
-        or "replay",
+        "name": _name(trace),
         "machine": {"preset": preset} if preset else {},
         "allocator": allocator,
         "workload": {"kind": "replay", "trace": str(trace), **keys},
@@ -99,6 +99,12 @@ def replay_scenario(
         ("machine", "preset"): f"--machine {preset}",
     }
     return with_settings(data, overrides, options)
+
+
+def _name(trace: Path) -> str:
+    """Return what the scenario is called: the file's name, without endings."""
+    stem = re.sub(r"(\.(gz|zst|txt|trace|report|script))+$", "", trace.name)
+    return re.sub(r"[^A-Za-z0-9._-]", "-", stem).lstrip("._-") or "replay"
 
 
 def _zone_size(recording: Recording, copies: int) -> str:

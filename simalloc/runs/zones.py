@@ -33,12 +33,13 @@ def make_zones(scenario: Scenario, case: Case) -> Iterator[Zone]:
                 pcp_orders=case.version.pcp_orders,
                 tuning=case.version.tuning,
                 marks=case.watermarks,
+                fallback=case.version.fallback,
             )
             if memory.initial == "warmed":
                 warm(zone, MigrateType.UNMOVABLE)
             elif memory.initial == "fragmented":
                 span = min(pages_of(memory.span), pages)
-                fragment(zone, span, memory.free_share, MigrateType.UNMOVABLE, stream(scenario.seed, 0))
+                fragment(zone, span, memory.free_share, MigrateType[memory.free_type.upper()], stream(scenario.seed, 0))
             yield zone
             start += -(-pages // TOP_PAGES) * TOP_PAGES
 
@@ -55,6 +56,7 @@ def _listed(case: Case, zones: Sequence[ZoneSpec]) -> Iterator[Zone]:
             pcp_orders=case.version.pcp_orders,
             tuning=case.version.tuning,
             marks=spec.watermarks(),
+            fallback=case.version.fallback,
             end=spec.end,
         )
         blocks = spec.free_blocks.counts() if spec.free_blocks else {}

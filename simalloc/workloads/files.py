@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import PlainValidator, WithJsonSchema
 
+from simalloc.recorded.library import found
+
 
 class InFolder(str):
     """A file's name as it was written, and the folder it is relative to. Elsewhere it is that name and nothing more."""
@@ -15,8 +17,9 @@ class InFolder(str):
     folder: Path | None = None
 
     def path(self) -> Path:
-        """Return where the file is."""
-        return (self.folder or Path()) / Path(str(self)).expanduser()
+        """Return where the file is; a shipped recording may be named."""
+        file = (self.folder or Path()) / Path(str(self)).expanduser()
+        return file if file.exists() else found(Path(str(self)))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return located, (str(self), self.folder)
@@ -48,26 +51,26 @@ def locate(data: Mapping[str, Any], folder: Path | None) -> dict[str, Any]:
     if folder is None:
         return dict(data)
     folder = folder.resolve()
-    found = dict(data)
+    changed = dict(data)
     for key in ("workload",):
-        if isinstance(found.get(key), Mapping):
-            found[key] = _located_in(found[key], folder)
-    if isinstance(found.get("compare"), list):
-        found["compare"] = [
+        if isinstance(changed.get(key), Mapping):
+            changed[key] = _located_in(changed[key], folder)
+    if isinstance(changed.get("compare"), list):
+        changed["compare"] = [
             each | {"workload": _located_in(each["workload"], folder)}
             if isinstance(each, dict) and isinstance(each.get("workload"), Mapping)
             else each
-            for each in found["compare"]
+            for each in changed["compare"]
         ]
-    sweep = found.get("sweep")
+    sweep = changed.get("sweep")
     if isinstance(sweep, Mapping):
-        found["sweep"] = {
+        changed["sweep"] = {
             key: [located(each, folder) if isinstance(each, str) else each for each in values]
             if isinstance(values, list) and key in {f"workload.{name}" for name in FILE_KEYS}
             else values
             for key, values in sweep.items()
         }
-    return found
+    return changed
 
 
 def _located_in(workload: Mapping[str, Any], folder: Path) -> dict[str, Any]:

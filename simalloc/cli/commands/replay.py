@@ -20,7 +20,10 @@ File = Path | None
 @app.command()
 def replay(
     trace: Annotated[
-        Path, typer.Argument(help="text of tracefs, `trace-cmd report` or `perf script`; plain, gzip or zstd")
+        Path,
+        typer.Argument(
+            help="text of tracefs, `trace-cmd report` or `perf script`; plain, gzip or zstd; or a shipped one"
+        ),
     ],
     allocator: Annotated[str, typer.Option(help="an allocator; `simalloc list allocators`")],
     zoneinfo: Annotated[File, typer.Option(help="/proc/zoneinfo of the machine, saved before the recording")] = None,
@@ -51,10 +54,12 @@ def replay(
     """Replay a recorded trace of a kernel's page allocator, and compare what that kernel did with what is simulated."""
     from simalloc.cli.replay_text import replay_text  # noqa: PLC0415
     from simalloc.recorded import RecordedError  # noqa: PLC0415
+    from simalloc.recorded.library import zoneinfo_of  # noqa: PLC0415
     from simalloc.runs import run  # noqa: PLC0415
     from simalloc.runs.replay import agrees, comparison, read_zones, replay_scenario  # noqa: PLC0415
     from simalloc.scenario import ScenarioError  # noqa: PLC0415
 
+    zoneinfo = zoneinfo or zoneinfo_of(trace)
     keys: dict[str, object] = {"marker": marker, "copies": copies}
     if closed:
         keys["loop"] = "closed"
