@@ -11,8 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from simalloc.cli.app import load_commands
+from simalloc.recorded import Pageset, ZoneInfo
 from simalloc.runs import run
-from simalloc.runs.replay import agrees, comparison, read_zones, replay_scenario
+from simalloc.runs.replay import agrees, comparison, fraction_of, read_zones, replay_scenario
 from tests.test_recorded import ALLOC, FREE, OURS, SHIPPED, Writer
 
 __all__ = ["trace"]
@@ -142,3 +143,22 @@ def test_without_strict_a_difference_is_no_failure() -> None:
 
 def test_without_zoneinfo_it_is_one_zone() -> None:
     assert invoke(SHELL, "--allocator", "v6.1").exit_code == 0
+
+
+def test_no_page_is_lost_in_a_replay() -> None:
+    name = OURS / "linux-6.1-fork"
+    assert agrees(compared(name, "6.1-stable", ["check=true"]))
+
+
+def test_an_allocator_that_is_none_is_told_before_anything_is_read() -> None:
+    found = runner.invoke(load_commands(), ["replay", SHELL, "--allocator", "v9"])
+    assert "--allocator v9: there is no such allocator" in str(found.exception)
+
+
+@pytest.mark.parametrize(("highs", "fraction"), [((19, 1219), 200), ((18, 1217), 0), ((0, 13322), 0), ((18, 13322), 0)])
+def test_high_fraction_shows_in_zoneinfo(highs: tuple[int, int], fraction: int) -> None:
+    zones = [
+        ZoneInfo(0, "DMA", managed=3840, low=18, pagesets=[Pageset(0, high=highs[0])]),
+        ZoneInfo(0, "DMA32", managed=243995, low=1217, pagesets=[Pageset(0, high=highs[1])]),
+    ]
+    assert fraction_of(zones) == fraction

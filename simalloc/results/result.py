@@ -175,6 +175,19 @@ def _json_of(value: Any) -> str:
     return _encode(value)
 
 
+def swept_beside(head: Row, row: Row) -> Row:
+    """Return a row of a timeline with its case's label and swept parameters, which `swept_value` finds again.
+
+    A record may have a field of a parameter's name, such as the zone it is about.
+    """
+    return head | row | {f"swept {name}": value for name, value in head.items() if name in row}
+
+
+def swept_value(row: Row, name: str) -> Any:
+    """Return the value of a swept parameter in a row of a timeline."""
+    return row.get(f"swept {name}", row.get(name))
+
+
 def parameters(row: Row) -> Row:
     """Return the parameters of a row of figures: the workload's, such as pagealloc's batch, and those swept."""
     return {name: value for name, value in row.items() if name not in FIXED}

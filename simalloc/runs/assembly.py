@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 
 from simalloc.compiled import BUILD
-from simalloc.results import Published, PublishedError, Result, Row, read_published
+from simalloc.results import Published, PublishedError, Result, Row, read_published, swept_beside
 from simalloc.runs.prices import prices
 from simalloc.scenario import Case, Scenario, ScenarioError
 from simalloc.workloads import Measured
@@ -138,7 +138,7 @@ def _add(
         {**head, "allocator": allocator, **row} | ({"unit": costs.unit_of(row["unit"])} if "unit" in row else {})
         for row in found.latency
     ]
-    result.timeline += [head | row for row in found.timeline]
+    result.timeline += [swept_beside(head, row) for row in found.timeline]
     result.details += [head | row for row in found.details]
 
 

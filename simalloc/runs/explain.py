@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simalloc.allocators import Linux
-from simalloc.machine import Context, Cpu, Program, RuleBroken, Stuck
+from simalloc.machine import Context, Cpu, Program, RuleBroken, Sleep, Stuck
 from simalloc.measure import Found, IrqsOffTracer, LongWindow, Recorded, Recorder
 from simalloc.registry import blame
 from simalloc.results import Row
@@ -86,8 +86,14 @@ def _in(context: Context, scenario: Scenario) -> list[Explained]:
     model = build_model(scenario, scenario.cases[0])
     found: list[Explained] = []
     cpu = model.machine.cpus[0]
-    model.machine.run([_paths(model, cpu, recorder, found)], context)
+    others = [_idle() for _ in model.machine.cpus[1:]]
+    model.machine.run([_paths(model, cpu, recorder, found), *others], context)
     return found
+
+
+def _idle() -> Program[None]:
+    """Do nothing: sizes follow from how many CPUs there are, paths are taken on the first."""
+    yield Sleep(0)
 
 
 def _paths(model: Model, cpu: Cpu, recorder: Recorder, found: list[Explained]) -> Program[None]:

@@ -193,7 +193,7 @@ def _run_case(scenario: Scenario, index: int, window: Window | None, lockdep: Lo
         timeline.finish(model.machine)
     if checker:
         for zone, pages in zip(model.zones, usable, strict=True):
-            checker.check_none_lost(zone, pages - model.allocator.kept_pages(zone))
+            checker.check_none_lost(zone, pages + zone.lent - model.allocator.kept_pages(zone))
     measured = workload.measured() + _beside(scenario, case)
     measured += [each for probe in probes for each in probe.measured()]
     if scenario.profile:

@@ -205,6 +205,10 @@ class Replay(Workload):
             self._before.append(held)
             if traced is not None:
                 cpu.interrupts.register_softirq(RECORDED_SOFTIRQ, self._in_softirq)
+        for saw in machine.hooks.pages_owned:
+            for held in self._before:
+                for (_, order, _), blocks in held.items():
+                    saw([pfn for block in blocks for pfn in range(block, block + (1 << order))])
         for views in self.allocator.views.values():
             for view in views:
                 view.refresh()
