@@ -268,5 +268,5 @@ def test_a_workload_a_lock_an_instrument_and_a_figure_come_the_same_way(tmp_path
         assert "removals from the buddy lists (times)" in metric_table(result)
         assert result.plot.dots()
         assert '"touch"' in json.dumps(simalloc.Scenario.model_json_schema())
-    with pytest.raises(simalloc.ScenarioError, match="there is no workload .touch."):
+    with pytest.raises(simalloc.ScenarioError, match="there is no workload"):
         simalloc.build(data)
