@@ -231,6 +231,25 @@ class Allocator(BuddyPath, ABC):
                 f"had {needed}; an interrupt has used it meanwhile"
             )
 
+    # What a scheme does with a pcp's lists: `check` follows every page through these
+
+    def pop(self, cpu: Cpu, pcp: Pcp, mt: MigrateType, order: int = 0, *, cold: bool = False) -> int:
+        """Take a block off a pcp list, hottest first; its step is over. Raises RuleBroken if the list has none."""
+        place = pcp.place(order, mt)
+        self.must_have(cpu, pcp, len(pcp.lists[place]), 1)
+        pfn = pcp.pop(place, cold=cold)
+        for saw in self.hooks.pages_unparked:
+            saw(cpu, pcp, (pfn,), order)
+        return pfn
+
+    def push(self, cpu: Cpu, pcp: Pcp, pfn: int, mt: MigrateType, order: int = 0, *, cold: bool = False) -> None:
+        """Put a block at the head of a pcp list, or at its tail if cold; its step is over."""
+        for used in self.hooks.pcp_used:
+            used(cpu, pcp)
+        pcp.push(pfn, pcp.place(order, mt), cold=cold)
+        for saw in self.hooks.pages_parked:
+            saw(cpu, pcp, (pfn,), order)
+
     # Draining every CPU's lists
 
     def expect_drains(self) -> None:
