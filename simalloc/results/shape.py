@@ -36,6 +36,7 @@ FIELDS: dict[str, type] = {
     "partial": str,
     "broken": list,
     "plugins": list,
+    "details": list,
     "build": str,
 }
 TABLES = ("cases", "rows", "ledger", "locks", "latency", "prices")
