@@ -9,7 +9,7 @@ BIN := .venv/bin
 run: .venv/installed
 	$(BIN)/simalloc run pagealloc-2017
 
-test: lint types imports tests compiled-tests scenarios notebooks docs
+test: lint types imports tests scenarios notebooks docs
 
 lint: .venv/dev
 	$(BIN)/ruff check .
