@@ -77,3 +77,9 @@ def test_locks_and_atomics_of_a_hit(version: str) -> None:
     names = [each.step.name for each in hit.steps]
     has_lock = version in ("v6.1", "6.1-stable") or VERSIONS[version].entry.locks
     assert (names.count("spin_lock"), names.count("pcp_trylock")) == (0, int(has_lock))
+
+
+@pytest.mark.parametrize("version", ["v4.10", "v4.17", "v5.14", "v6.1", "v6.12"])
+def test_the_steps_are_the_same_on_a_machine_with_more_cpus(version: str) -> None:
+    names = [[each.step.name for each in path.steps] for path in explain(version, {"cpus": 1})[:3]]
+    assert names == [[each.step.name for each in path.steps] for path in explain(version, {"cpus": 4})[:3]]

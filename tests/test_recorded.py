@@ -97,6 +97,7 @@ GOOD = TRACEFS
         (b"hello\n", "t:1: this is no line of a trace: 'hello'"),
         ((GOOD + GOOD[:70] + "\n").encode(), "t:2: the line is cut short"),
         ((GOOD + GOOD[:30]).encode(), "t:2: the line is cut short"),
+        ((GOOD + GOOD[:60] + "\n").encode(), "t:2: the line is cut short"),
         ((GOOD + GOOD.replace("12.000345", "11.9")).encode(), "t:2: time goes back on CPU 1: 11.9 after a later time"),
         ((GOOD + GOOD.replace("12.000345", "99")).encode(), "t:2: time 99: lines before have another kind of clock"),
         (gzip.compress(GOOD.encode() * 1000)[:-40], "t:"),

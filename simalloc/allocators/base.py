@@ -163,6 +163,10 @@ class Allocator(BuddyPath, ABC):
     def free_unref_page(self, cpu: Cpu, zone: Zone, pfn: int, order: int, *, cold: bool) -> Program[None]:
         """Free one block of such an order to `zone`, to the pcp lists if this context may use them."""
 
+    def kept_pages(self, zone: Zone) -> int:  # noqa: ARG002
+        """Return how many of a zone's pages this scheme keeps in places of its own, beside pcp and buddy lists."""
+        return 0
+
     # Refill and drain. The caller has masked what its generation masks.
 
     def rmqueue_bulk(
@@ -174,7 +178,7 @@ class Allocator(BuddyPath, ABC):
         yield lock.acquire
         count = pcp.tuning.refill(pcp.count, order, self.views[zone][cpu.index].pressure)
         misses: Runs = []
-        blocks = yield from self._remove(cpu, zone, order, mt, count=count, misses=misses)
+        blocks = yield from self.remove_blocks(cpu, zone, order, mt, count=count, misses=misses)
         if order and blocks:
             yield self.tail_checks(cpu, len(blocks), order, misses)
         for used in self.hooks.pcp_used:
@@ -200,11 +204,11 @@ class Allocator(BuddyPath, ABC):
                 for order, _, pfns in picked:
                     saw(cpu, pcp, pfns, order)
             yield lock.acquire
-            yield from self._insert(cpu, zone, picked, picked=True)
+            yield from self.insert_blocks(cpu, zone, picked, picked=True)
         elif parts.drain_order == "round robin":
             yield lock.acquire
             self.must_have(cpu, pcp, pcp.count, count)
-            yield from self._insert(cpu, zone, pcp.take_round_robin(count))
+            yield from self.insert_blocks(cpu, zone, pcp.take_round_robin(count))
         else:
             yield lock.acquire
             for used in self.hooks.pcp_used:
@@ -214,7 +218,7 @@ class Allocator(BuddyPath, ABC):
                     saw(cpu, pcp, run[2], run[0])
                 # Each list goes back when its turn comes, and those who look without the lock see it then.
                 yield Sync()
-                yield from self._insert(cpu, zone, [run])
+                yield from self.insert_blocks(cpu, zone, [run])
         yield lock.release
 
     def must_have(self, cpu: Cpu, pcp: Pcp, there: int, needed: int) -> None:
@@ -226,6 +230,25 @@ class Allocator(BuddyPath, ABC):
                 f"cpu {cpu.index} at cycle {cpu.clock} in {cpu.site}: the pcp list it works on has {there} pages, it "
                 f"had {needed}; an interrupt has used it meanwhile"
             )
+
+    # What a scheme does with a pcp's lists: `check` follows every page through these
+
+    def pop(self, cpu: Cpu, pcp: Pcp, mt: MigrateType, order: int = 0, *, cold: bool = False) -> int:
+        """Take a block off a pcp list, hottest first; its step is over. Raises RuleBroken if the list has none."""
+        place = pcp.place(order, mt)
+        self.must_have(cpu, pcp, len(pcp.lists[place]), 1)
+        pfn = pcp.pop(place, cold=cold)
+        for saw in self.hooks.pages_unparked:
+            saw(cpu, pcp, (pfn,), order)
+        return pfn
+
+    def push(self, cpu: Cpu, pcp: Pcp, pfn: int, mt: MigrateType, order: int = 0, *, cold: bool = False) -> None:
+        """Put a block at the head of a pcp list, or at its tail if cold; its step is over."""
+        for used in self.hooks.pcp_used:
+            used(cpu, pcp)
+        pcp.push(pfn, pcp.place(order, mt), cold=cold)
+        for saw in self.hooks.pages_parked:
+            saw(cpu, pcp, (pfn,), order)
 
     # Draining every CPU's lists
 

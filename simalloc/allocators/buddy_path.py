@@ -39,6 +39,7 @@ class BuddyPath:
         switches = lines or LineSwitches()
         self.machine = machine
         self.generation = generation
+        self.parameters = generation.parameters
         self.hooks = machine.hooks
         self.zones = list(zones)
         self.k = steps
@@ -63,7 +64,7 @@ class BuddyPath:
         yield k.irq_save
         yield lock.acquire
         misses: Runs = []
-        taken = yield from self._remove(cpu, zone, order, mt, misses=misses)
+        taken = yield from self.remove_blocks(cpu, zone, order, mt, misses=misses)
         if taken and order and self._counts_inside:
             yield self.tail_checks(cpu, 1, order, misses)
         yield lock.release
@@ -95,7 +96,7 @@ class BuddyPath:
         yield lock.acquire
         if locked:
             yield k.event_counter
-        yield from self._insert(cpu, zone, [(order, mt, [pfn])])
+        yield from self.insert_blocks(cpu, zone, [(order, mt, [pfn])])
         yield lock.release
         yield k.irq_restore
         if late:
@@ -107,7 +108,7 @@ class BuddyPath:
         cpu.site = "free_one_page"
         yield k.irq_save
         yield lock.acquire
-        yield from self._insert(cpu, zone, [(order, mt, [pfn])])
+        yield from self.insert_blocks(cpu, zone, [(order, mt, [pfn])])
         yield lock.release
         yield k.irq_restore
 
@@ -120,7 +121,7 @@ class BuddyPath:
         self.recency[cpu.index].uses += blocks * tails
         return Burst((self.k.page_check, blocks * tails), *((step, times * tails) for step, times in misses))
 
-    def _remove(
+    def remove_blocks(
         self, cpu: Cpu, zone: Zone, order: int, mt: MigrateType, *, count: int = 1, misses: Runs | None = None
     ) -> Program[list[int]]:
         """Take up to `count` blocks off the buddy lists and charge for it; zone->lock is held.
@@ -133,7 +134,7 @@ class BuddyPath:
         for saw in self.hooks.pages_removed:
             saw(cpu, zone, order, mt, pfns)
         self.views[zone][cpu.index].refresh()
-        missed = self._misses(cpu, pfns)
+        missed = self.struct_page_misses(cpu, pfns)
         if misses is not None:
             misses += missed
         yield Burst(
@@ -147,7 +148,7 @@ class BuddyPath:
             yield from self.lines.buddy(cpu, zone, -(len(pfns) << order), pfns)
         return pfns
 
-    def _insert(self, cpu: Cpu, zone: Zone, runs: Sequence[Run], *, picked: bool = False) -> Program[None]:
+    def insert_blocks(self, cpu: Cpu, zone: Zone, runs: Sequence[Run], *, picked: bool = False) -> Program[None]:
         """Put runs of blocks of one order and type on the buddy lists and charge for them; zone->lock is held.
 
         `picked`: they have been taken off their pcp lists, and paid for, before.
@@ -167,7 +168,7 @@ class BuddyPath:
         if self.lines.any:
             yield from self.lines.buddy(cpu, zone, pages, ())
 
-    def _misses(self, cpu: Cpu, pfns: Sequence[int]) -> Runs:
+    def struct_page_misses(self, cpu: Cpu, pfns: Sequence[int]) -> Runs:
         """Use many struct pages; return the steps of those that have gone cold."""
         misses = self.k.struct_page_miss
         return [(misses[level], pages) for level, pages in self.recency[cpu.index].touch_all(pfns) if level]

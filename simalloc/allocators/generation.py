@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from simalloc.memory import PAGEBLOCK_ORDER, PcpSizes, Tuning, ZoneFacts
 from simalloc.memory.buddy import FallbackRule
@@ -190,6 +190,8 @@ class Generation:
     """How much of a pcp drain_all_pages takes under one hold of its lock: all, or as much as the largest drain."""
     pcp_orders: Sequence[int]
     """The orders of which CPUs keep blocks."""
+    parameters: Any = None
+    """Values of the keys that a person's scheme has of its own, an object of its `Parameters`; None: it has none."""
 
     @property
     def has_bulk(self) -> bool:

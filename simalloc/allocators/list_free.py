@@ -33,7 +33,7 @@ def free_list(linux: Linux, how: ListFree, cpu: Cpu, pages: Sequence[int]) -> Pr
     for saw in linux.hooks.pages_freed:
         saw(cpu, pages)
     yield linux.k.put_page * len(pages)
-    yield Burst(*linux._misses(cpu, pages))
+    yield Burst(*linux.struct_page_misses(cpu, pages))
     yield from linux.lines.pages(cpu, pages)
     cpu.site = "free_unref_page_list"
     yield linux.k.free_prepare * len(pages)

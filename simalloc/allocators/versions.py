@@ -24,6 +24,7 @@ from simalloc.allocators.generation import (
 from simalloc.allocators.linux import Linux
 from simalloc.memory import Tuning, sizes_v4_10, sizes_v4_19, sizes_v5_14, sizes_v6_7
 from simalloc.memory.tuning import DEFAULT_SCALE_MAX, AutoTuned, BlocksDrainAll, DoublingDrains, LaterBursts
+from simalloc.registry import Table
 
 
 def _rows() -> Iterator[Generation]:
@@ -215,4 +216,4 @@ def _rows() -> Iterator[Generation]:
     )
 
 
-VERSIONS: dict[str, Generation] = {row.name: row for row in _rows()}
+VERSIONS: Table[Generation] = Table("allocator", {row.name: row for row in _rows()})

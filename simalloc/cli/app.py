@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from importlib import import_module
 from importlib.metadata import version as version_of
@@ -14,7 +15,6 @@ import typer
 app = typer.Typer(
     name="simalloc",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -40,6 +40,16 @@ Overrides = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="change a key, such as allocator.high=1000; repeatable"),
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="where a run was saved")]
+Check = Annotated[
+    bool,
+    typer.Option(
+        "--check", help="check all along: no page lost or given out twice, and what else `check: true` checks"
+    ),
+]
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", metavar="FILE", help="Python file with your own allocator or workload; repeatable"),
+]
 MaxTime = Annotated[
     str | None, typer.Option(metavar="TIME", help="refuse or stop what takes longer, such as 20min; a day by default")
 ]
@@ -50,6 +60,14 @@ MaxMemory = Annotated[
     ),
 ]
 Seed = Annotated[int | None, typer.Option(help="seed of everything random, over the scenario's")]
+
+
+def load_plugins(files: Iterable[Path] | None) -> None:
+    """Run the plugins named, so that what they register can be named. Raises PluginError."""
+    from simalloc.registry import load_plugin  # noqa: PLC0415
+
+    for file in files or ():
+        load_plugin(file)
 
 
 def _tell_version(asked: bool) -> None:

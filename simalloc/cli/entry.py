@@ -41,6 +41,9 @@ def _told(error: Exception) -> int:
     if isinstance(error, OSError) and error.filename is None and not os.environ.get("SIMALLOC_TRACEBACK"):
         give_up_stdout(error)
         return 0
+    if isinstance(error, ImportError):
+        write_error(f"simalloc cannot be loaded: {error}. Install it whole: python -m pip install simalloc")
+        return exits.FAILED
     code = _known(error)
     if code is not None:
         write_error(str(error))
@@ -61,11 +64,12 @@ def _told(error: Exception) -> int:
 def _known(error: Exception) -> int | None:
     """Return the exit code of an error whose text is for a person, None for any other."""
     from simalloc.cli.saving import NotSaved  # noqa: PLC0415
+    from simalloc.registry import PluginError, PluginFailed  # noqa: PLC0415
     from simalloc.scenario.errors import ScenarioError  # noqa: PLC0415
 
-    if isinstance(error, ScenarioError):
+    if isinstance(error, ScenarioError | PluginError):
         return exits.WRONG_INPUT
-    failures: list[type[Exception]] = [NotSaved]
+    failures: list[type[Exception]] = [NotSaved, PluginFailed]
     if "simalloc.runs" in sys.modules:
         from simalloc.machine import RuleBroken, Stuck  # noqa: PLC0415
         from simalloc.runs import RunFailed  # noqa: PLC0415

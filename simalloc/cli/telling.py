@@ -91,10 +91,15 @@ def print_result(about: str, result: Result) -> None:
 
 def print_lock_stat(result: Result) -> None:
     """Print each case's lock statistics as /proc/lock_stat does."""
-    from simalloc.results import lock_stat_rows, lock_stat_text  # noqa: PLC0415
+    from simalloc.results import LockStatError, lock_stat_rows, lock_stat_text  # noqa: PLC0415
+    from simalloc.scenario import ScenarioError  # noqa: PLC0415
 
     cases: dict[str, list[dict[str, object]]] = {}
-    for row in lock_stat_rows(result):
+    try:
+        found = lock_stat_rows(result)
+    except LockStatError as error:
+        raise ScenarioError(f"--lock-stat: {error}") from None
+    for row in found:
         name = ", ".join([str(row["label"]), *(f"{key} {row.get(key)}" for key in result.swept)])
         cases.setdefault(name, []).append(row)
     for name, rows in cases.items():

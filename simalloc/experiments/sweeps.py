@@ -15,7 +15,7 @@ from simalloc.runs.cluster import Cluster
 from simalloc.runs.local import InProcess, Processes
 from simalloc.runs.plan import Plan
 from simalloc.runs.replication import first_round
-from simalloc.runs.task import Executor, Record, Row, RunFailed, Watch
+from simalloc.runs.task import Executor, Record, Row, RunFailed, Watch, check_travel
 from simalloc.scenario import Scenario, ScenarioError, build, find, load
 
 if TYPE_CHECKING:
@@ -130,10 +130,11 @@ def _with_kept(error: SweepFailed, plan: Plan, journal: Journal) -> SweepFailed:
 
 
 def _executor(scenario: Scenario, jobs: int | None, cluster: str | None, watch: Watch | None) -> Executor:
+    if jobs is None and cluster is None:
+        return InProcess(watch)
+    check_travel(scenario)
     if cluster is not None:
         return Cluster(cluster)
-    if jobs is None:
-        return InProcess(watch)
     runs = sum(first_round(scenario, case) for case in scenario.cases)
     return Processes(min(jobs or os.cpu_count() or 1, runs), watch)
 

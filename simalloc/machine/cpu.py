@@ -20,8 +20,8 @@ from simpy.events import AnyOf, Event
 from simalloc.machine.context import HARDIRQ, IDLE, SOFTIRQ, TASK, Context
 from simalloc.machine.interrupts import FOREVER, Interrupts
 from simalloc.machine.lock_class import Wait
-from simalloc.machine.op import Events, Program
-from simalloc.machine.rules import RuleBroken, TimeUp
+from simalloc.machine.op import Events, Op, Program
+from simalloc.machine.rules import Placing, RuleBroken, TimeUp
 from simalloc.machine.sleep import Sleep
 from simalloc.machine.step import BH_OFF, BH_ON, IRQ_OFF, IRQ_ON, PREEMPT_OFF, PREEMPT_ON, Burst, Effect, Step
 
@@ -306,7 +306,8 @@ class Cpu:
     def run(self, program: Program[T], context: Context = TASK) -> Events[T]:
         """Run `program` in `context` and return what it returns; then back to the context before."""
         previous = self.switch(context)
-        result = yield from self.execute(program)
+        with Placing(program):
+            result = yield from self.execute(program)
         self.switch(previous)
         return result
 
@@ -349,10 +350,12 @@ class Cpu:
             elif type(op) is Burst:
                 if not self._takes_all(op.runs):
                     yield from self._charge_all(op.runs)
-            else:
+            elif isinstance(op, Op):
                 events = op.perform(self)
                 if events is not None:
                     answer = yield from events
+            else:
+                raise RuleBroken(f"cpu {self.index} at cycle {self.clock}: {op!r} is no step and no request")
 
     # Masks
 

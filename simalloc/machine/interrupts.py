@@ -14,7 +14,7 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Final
 
 from simalloc.machine.context import HARDIRQ, NMI, SOFTIRQ, TASK
-from simalloc.machine.rules import Stuck
+from simalloc.machine.rules import Placing, Stuck
 from simalloc.machine.step import BH_ON, IRQ_ON, Effect
 
 if TYPE_CHECKING:
@@ -179,7 +179,9 @@ class Interrupts:
         cpu.site = irq.name
         if not cpu.takes(machine.hardirq_entry):
             yield from cpu.charge(machine.hardirq_entry)
-        yield from cpu.execute(irq.handler(cpu))
+        handler = irq.handler(cpu)
+        with Placing(handler):
+            yield from cpu.execute(handler)
         if not cpu.takes(machine.hardirq_exit):
             yield from cpu.charge(machine.hardirq_exit)
         cpu.site = irq.name
@@ -203,7 +205,9 @@ class Interrupts:
             saw(cpu, previous, NMI)
         cpu.set_horizon()
         yield from cpu.charge(machine.hardirq_entry)
-        yield from cpu.execute(irq.handler(cpu))
+        handler = irq.handler(cpu)
+        with Placing(handler):
+            yield from cpu.execute(handler)
         yield from cpu.charge(machine.hardirq_exit)
         cpu.context, cpu.tally, cpu.site = previous, cpu.tallies[previous], site
         cpu.take_locks_up(holding=holding)
@@ -256,7 +260,9 @@ class Interrupts:
             for number in pending:
                 for saw in machine.hooks.softirq:
                     saw(cpu, number, "entry")
-                yield from cpu.execute(self._softirqs[number](cpu))
+                handler = self._softirqs[number](cpu)
+                with Placing(handler):
+                    yield from cpu.execute(handler)
                 for saw in machine.hooks.softirq:
                     saw(cpu, number, "exit")
             if not self._pending or cpu.clock - began > self._softirq_limit:

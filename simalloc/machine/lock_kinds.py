@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from mypy_extensions import mypyc_attr
 
+from simalloc.registry import Table
+
 if TYPE_CHECKING:
     from simalloc.machine.cpu import Cpu
     from simalloc.machine.lock import SpinLock, Waiter
@@ -214,7 +216,8 @@ class Cna(Mcs):
         return lock.waiters.popleft()
 
 
-LOCK_KINDS: dict[str, LockKind] = {
-    kind.name: kind for kind in (QSpinLock(), Mcs(), Cna(), Ticket(), TestAndTestAndSet(), TestAndSet(), Fifo())
-}
+LOCK_KINDS: Table[LockKind] = Table(
+    "lock",
+    {kind.name: kind for kind in (QSpinLock(), Mcs(), Cna(), Ticket(), TestAndTestAndSet(), TestAndSet(), Fifo())},
+)
 """The kinds there are; the first is the default."""

@@ -2,9 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import suppress
+from types import TracebackType
+from typing import Any
+
 
 class RuleBroken(Exception):  # noqa: N818 - the kernel's rule, not our error
     """The simulated kernel did what no kernel may: released a lock it did not hold, unmasked what was not masked."""
+
+    placed: bool = False
+    """Whether the traceback shows the program that did it."""
+
+
+class Placing:
+    """Around the running of a program: a rule that it breaks by what it yields is broken where it stands.
+
+    The error is raised inside the program too, so that the traceback shows its lines, down to a plugin's.
+    """
+
+    __slots__ = ("_program",)
+
+    def __init__(self, program: Generator[Any, Any, Any]) -> None:
+        self._program = program
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if isinstance(error, RuleBroken) and not error.placed:
+            error.placed = True
+            with suppress(RuleBroken, StopIteration):
+                self._program.throw(error)
 
 
 class Stuck(Exception):  # noqa: N818

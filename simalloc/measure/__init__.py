@@ -7,13 +7,16 @@ from simalloc.measure.ledger import LedgerRow, ledger
 from simalloc.measure.lock_stat import ClassStat, LockStat
 from simalloc.measure.lock_times import LockTimes
 from simalloc.measure.lockdep import Lockdep, TracingLockdep
+from simalloc.measure.measured import Measured
 from simalloc.measure.pages import PageChecker
+from simalloc.measure.probe import INSTRUMENTS, Probe
 from simalloc.measure.recorder import Recorded, Recorder
 from simalloc.measure.sections import Sections
 from simalloc.measure.steady import mser5
 from simalloc.measure.timeline import Timeline
 
 __all__ = [
+    "INSTRUMENTS",
     "Broken",
     "ClassStat",
     "Found",
@@ -24,7 +27,9 @@ __all__ = [
     "LockTimes",
     "Lockdep",
     "LongWindow",
+    "Measured",
     "PageChecker",
+    "Probe",
     "Recorded",
     "Recorder",
     "Report",

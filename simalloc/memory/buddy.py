@@ -93,6 +93,16 @@ class Buddy:
         listed = sum(len(blocks) << order for order, lists in enumerate(self.free_lists) for blocks in lists)
         return listed + len(self._untouched) * TOP_PAGES
 
+    def has_block(self, order: int, mt: MigrateType) -> bool:
+        """Whether the list of this order and type has a block."""
+        return bool(self.free_lists[order][mt]) or (
+            order == TOP_ORDER and mt is MigrateType.MOVABLE and bool(self._untouched)
+        )
+
+    def is_free(self, pfn: int, order: int) -> bool:
+        """Whether frame `pfn` begins a free block of exactly this order: what a buddy must be to be merged with."""
+        return self._kind.get(pfn, -1) >> _TYPE_BITS == order
+
     def blocks(self) -> list[tuple[int, int, MigrateType]]:
         """Return every touched free block as (order, first frame, list it is on), each list from its head."""
         return [

@@ -88,4 +88,5 @@ class InUse:
                 for pfn in range(at, end, pageblock):
                     self.zone.buddy.set_pageblock_type(pfn, mt)
         self._next[mt] = at + size
+        self.zone.lent += size
         return at

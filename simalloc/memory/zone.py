@@ -27,7 +27,8 @@ class Zone:
     `free_pages` is NR_FREE_PAGES: the pages on the buddy lists. Pages on pcp lists are not free pages. `node` is the
     NUMA node the memory is on; `pcp_orders` are the orders that pcps have lists for, `tuning` how each adapts.
     `marks` are its watermarks, by default those of a machine that has only this zone; `reclaim_active` is whether
-    kswapd works on it. A zone with holes has an `end` beyond its pages. Frames `in_use` are in use at the start.
+    kswapd works on it. A zone with holes has an `end` beyond its pages. Frames `in_use` are in use at the start;
+    `lent` counts those of them that a workload has, which may free them.
     `fallback` is what a type without free blocks does.
     """
 
@@ -57,6 +58,7 @@ class Zone:
         self.reclaim_active = False
         self.buddy = Buddy(start, pages, fallback=fallback)
         self.in_use = range(start, start)
+        self.lent = 0
         self.free_pages = pages
         self.sizes = sizes
         self.pcps = [Pcp(tuning(sizes), pcp_orders) for _ in range(cpus)]

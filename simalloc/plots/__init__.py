@@ -22,6 +22,7 @@ from simalloc.plots import (
     timeline,
 )
 from simalloc.plots.series import Series
+from simalloc.registry import Table
 from simalloc.results import Result
 
 
@@ -37,7 +38,7 @@ class Kind:
     series: Callable[[Result], Series] | None = None
 
 
-FIGURES: dict[str, Kind] = {
+_KINDS: dict[str, Kind] = {
     "allocators": Kind(allocators.applies, allocators.draw, allocators.series),
     "cost_by_batch": Kind(cost_by_batch.applies, cost_by_batch.draw, cost_by_batch.series),
     "profile": Kind(profile.applies, profile.draw, profile.series),
@@ -51,6 +52,8 @@ FIGURES: dict[str, Kind] = {
     "pcp_counts": Kind(pcp_counts.applies, pcp_counts.pcp_counts),
     "replay_counts": Kind(replay_counts.applies, replay_counts.draw, replay_counts.series),
 }
+
+FIGURES: Table[Kind] = Table("drawing", _KINDS)
 """Every kind by its name; the name is that of the file it is saved to. `results.FIGURE_ABOUT` says what each shows."""
 
 

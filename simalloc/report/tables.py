@@ -139,10 +139,14 @@ def _lock_stat(result: Result) -> Table:
         *_head_columns(result),
         Column("lock", number=False),
         *(Column(name.replace("_", "-")) for name in counts),
-        *(Column(name.replace("_", "-"), result.unit) for name in times),
+        *(Column(name.replace("_", "-"), "us" if result.unit == "cycles" else result.unit) for name in times),
     ]
-    rows = [[*_head(result, row), row["lock"], *(row[name] for name in (*counts, *times))] for row in result.locks]
-    about = "As /proc/lock_stat has it (Documentation/locking/lockstat.rst), all locks of a name together."
+    a_us = float(result.clock["ghz"]) * 1000 if result.unit == "cycles" else 1
+    rows = [
+        [*_head(result, row), row["lock"], *(row[name] for name in counts), *(row[name] / a_us for name in times)]
+        for row in result.locks
+    ]
+    about = "As /proc/lock_stat has it (Documentation/locking/lockstat.rst), all locks of a class together."
     return Table("lock-stat", "lock_stat", about, columns, rows)
 
 

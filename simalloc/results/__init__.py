@@ -8,7 +8,7 @@ from simalloc.results.latency_table import latency_table
 from simalloc.results.lock_stat import LockStatError, lock_stat_rows, lock_stat_text, read_lock_stat
 from simalloc.results.metric_table import metric_table
 from simalloc.results.published import Published, PublishedError, read_published
-from simalloc.results.result import Result, Row, load_result, parameters
+from simalloc.results.result import Result, Row, load_result, parameters, swept_beside, swept_value
 from simalloc.results.shape import NotAResult
 from simalloc.results.sweep_table import sweep_table
 from simalloc.results.table import comparison_table, error_lines
@@ -40,5 +40,7 @@ __all__ = [
     "read_published",
     "relative_error",
     "sweep_table",
+    "swept_beside",
+    "swept_value",
     "write_whole",
 ]

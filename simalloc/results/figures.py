@@ -1,6 +1,8 @@
 """The names of figures and what each shows; `simalloc.plots` draws them. Known here, where matplotlib is not needed."""
 
-FIGURE_ABOUT = {
+from simalloc.registry import Table
+
+_ABOUT = {
     "allocators": "labels side by side: figures that count, with 95 % intervals, changes and published figures",
     "cost_by_batch": "cycles to allocate and to free a page, against batch size",
     "profile": "generations side by side over several workloads: four figures that all workloads have",
@@ -14,4 +16,6 @@ FIGURE_ABOUT = {
     "replay_counts": "pages on the pcp lists over time, of a traced kernel and of the simulated one",
     "pcp_counts": "pages on the pcp lists over time, with high and high - batch",
 }
+
+FIGURE_ABOUT: Table[str] = Table("figure", _ABOUT)
 """Every kind of figure in the order they are drawn."""

@@ -40,7 +40,10 @@ def lock_stat_rows(result: Result) -> list[Row]:
     """Return a run's lock statistics with times in microseconds, a row a case and class: the columns of COLUMNS.
 
     `waiters_at` and `holders_at` are contentions by function, the most first. Of a swept run the parameters are there.
+    Raises LockStatError for a run whose clock counts instructions.
     """
+    if result.unit != "cycles":
+        raise LockStatError(f"{result.scenario}: its clock counts {result.unit}, which are no microseconds")
     ghz = float(result.clock["ghz"])
     rows = []
     for row in result.locks:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from simalloc.registry import Table
 from simalloc.results.errors import relative_error
 from simalloc.results.result import Result, Row
 
-TITLES = {
+_TITLES = {
     "alloc": "time of an allocation",
     "free": "time of a free",
     "repeat": "time of an allocation and a free of the same page",
@@ -42,6 +43,8 @@ TITLES = {
     "isolated_longest": "the longest of it",
     "one_cpu_total": "alloc + free of a page in a task, one CPU, no interrupts",
 }
+
+TITLES: Table[str] = Table("metric", _TITLES)
 """What each metric is, in words; those not here are not shown."""
 
 CHANGES = ("throughput", "one_cpu_total", "alloc", "free", "repeat", "score", "time_per_op")

@@ -28,7 +28,7 @@ FIXED = frozenset(
 )
 """What a row of figures can have beside parameters, which are those of the workload and those swept."""
 
-IF_ANY = ("partial", "broken")
+IF_ANY = ("partial", "broken", "plugins")
 """Fields that result.json has only where there is something in them."""
 
 APART = {"timeline": "timeline.json.gz", "details": "details.json.gz"}
@@ -49,6 +49,7 @@ class Result:
     `simalloc` is the version that simulated it, and `build` says whether its core was "compiled" or "pure Python": both
     give the same, so results compare without it. `partial`: empty for a whole run, else how much of it was done when
     it was stopped.
+    `plugins`: whose code beside simalloc's had to do with it: name and sha256 of each, and the API's version.
     """
 
     scenario: str
@@ -69,6 +70,7 @@ class Result:
     prices: list[Row] = field(default_factory=list)
     timeline: list[Row] = field(default_factory=list)
     details: list[Row] = field(default_factory=list)
+    plugins: list[Row] = field(default_factory=list)
     partial: str = ""
     broken: list[Row] = field(default_factory=list)
 
@@ -171,6 +173,19 @@ def _json_of(value: Any) -> str:
     if isinstance(value, list) and value:
         return "[\n  " + ",\n  ".join(map(_encode, value)) + "\n ]"
     return _encode(value)
+
+
+def swept_beside(head: Row, row: Row) -> Row:
+    """Return a row of a timeline with its case's label and swept parameters, which `swept_value` finds again.
+
+    A record may have a field of a parameter's name, such as the zone it is about.
+    """
+    return head | row | {f"swept {name}": value for name, value in head.items() if name in row}
+
+
+def swept_value(row: Row, name: str) -> Any:
+    """Return the value of a swept parameter in a row of a timeline."""
+    return row.get(f"swept {name}", row.get(name))
 
 
 def parameters(row: Row) -> Row:

@@ -35,6 +35,7 @@ FIELDS: dict[str, type] = {
     "definition": dict,
     "partial": str,
     "broken": list,
+    "plugins": list,
     "build": str,
 }
 TABLES = ("cases", "rows", "ledger", "locks", "latency", "prices")

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 
 from simalloc.compiled import BUILD
-from simalloc.results import Published, PublishedError, Result, Row, read_published
+from simalloc.results import Published, PublishedError, Result, Row, read_published, swept_beside
 from simalloc.runs.prices import prices
 from simalloc.scenario import Case, Scenario, ScenarioError
 from simalloc.workloads import Measured
@@ -76,6 +76,7 @@ def _empty_result(scenario: Scenario, published: Published | None) -> Result:
                 "models": case.version.models,
                 "batch": case.sizes.batch,
                 "high": case.sizes.high,
+                **_parameters(case),
             }
             for case in {case.label: case for case in reversed(scenario.cases)}.values()
         ][::-1],
@@ -84,7 +85,14 @@ def _empty_result(scenario: Scenario, published: Published | None) -> Result:
         sources=list(published.sources) if published else [],
         definition=scenario.definition(),
         prices=prices(scenario),
+        plugins=[plugin.row() for plugin in scenario.plugins()],
     )
+
+
+def _parameters(case: Case) -> Row:
+    """Return what keys of its own a plugin's scheme was given, or has by default."""
+    own = case.version.parameters
+    return {} if own is None else {"parameters": own.model_dump(mode="json")}
 
 
 def _add(
@@ -130,7 +138,7 @@ def _add(
         {**head, "allocator": allocator, **row} | ({"unit": costs.unit_of(row["unit"])} if "unit" in row else {})
         for row in found.latency
     ]
-    result.timeline += [head | row for row in found.timeline]
+    result.timeline += [swept_beside(head, row) for row in found.timeline]
     result.details += [head | row for row in found.details]
 
 

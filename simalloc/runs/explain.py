@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from simalloc.allocators import Linux
-from simalloc.machine import Context, Cpu, Program
+from simalloc.machine import Context, Cpu, Program, RuleBroken, Sleep, Stuck
 from simalloc.measure import Found, IrqsOffTracer, LongWindow, Recorded, Recorder
+from simalloc.registry import blame
 from simalloc.results import Row
 from simalloc.runs import Model, build_model, run_workload
 from simalloc.scenario import Scenario, ScenarioError
@@ -74,7 +75,10 @@ def explain(allocator: str, machine: Mapping[str, Any] | None = None, settings: 
     Raises ScenarioError for an unknown allocator, and for keys that are wrong.
     """
     scenario = explained_scenario(allocator, machine, settings)
-    return [found for context in (Context.TASK, Context.SOFTIRQ, Context.HARDIRQ) for found in _in(context, scenario)]
+    with blame((RuleBroken, Stuck)):
+        return [
+            found for context in (Context.TASK, Context.SOFTIRQ, Context.HARDIRQ) for found in _in(context, scenario)
+        ]
 
 
 def _in(context: Context, scenario: Scenario) -> list[Explained]:
@@ -82,8 +86,14 @@ def _in(context: Context, scenario: Scenario) -> list[Explained]:
     model = build_model(scenario, scenario.cases[0])
     found: list[Explained] = []
     cpu = model.machine.cpus[0]
-    model.machine.run([_paths(model, cpu, recorder, found)], context)
+    others = [_idle() for _ in model.machine.cpus[1:]]
+    model.machine.run([_paths(model, cpu, recorder, found), *others], context)
     return found
+
+
+def _idle() -> Program[None]:
+    """Do nothing: sizes follow from how many CPUs there are, paths are taken on the first."""
+    yield Sleep(0)
 
 
 def _paths(model: Model, cpu: Cpu, recorder: Recorder, found: list[Explained]) -> Program[None]:

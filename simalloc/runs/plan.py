@@ -37,6 +37,7 @@ class Plan:
         self._record = record
         self.configs = [digest for point in scenario.points for digest in scenario.at(point).digests()]
         self.wanted = [first_round(scenario, case) for case in scenario.cases]
+        self._plugins = tuple(scenario.plugins())
         self._asked: set[Key] = set()
         self._todo: deque[tuple[int, int]] = deque()
         self._cases: dict[str, list[int]] = {}
@@ -85,7 +86,7 @@ class Plan:
             "label": case.label,
         }
         record = None if replication else self._record
-        return Task(head, self.scenario.data_at(point), label, record, self.sizes[index])
+        return Task(head, self.scenario.data_at(point), label, record, self.sizes[index], self._plugins)
 
     def add(self, record: Record) -> None:
         """Note a run that has finished, and ask for what follows from its figures."""

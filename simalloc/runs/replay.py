@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from simalloc.allocators import VERSIONS
+from simalloc.hardware import presets
 from simalloc.recorded import Recording, ZoneInfo, read_buddyinfo, read_pagetypeinfo, read_zoneinfo
 from simalloc.recorded.files import Progress
 from simalloc.results import Result
-from simalloc.scenario import Scenario
+from simalloc.scenario import Scenario, ScenarioError
+from simalloc.scenario.errors import suggestion
 from simalloc.scenario.load import with_settings
 from simalloc.scenario.zones import ZoneSpec
 from simalloc.workloads.replay import ReplaySpec, recording_of
@@ -18,13 +21,16 @@ from simalloc.workloads.replay import ReplaySpec, recording_of
 TYPE_KEYS = ("unmovable", "movable", "reclaimable")
 
 
-def zones_of(zones: Sequence[ZoneInfo]) -> list[dict[str, Any]]:
-    """Return a scenario's `memory.zones` for the zones of a machine, those first that are tried first."""
+def zones_of(zones: Sequence[ZoneInfo], times: int = 1) -> list[dict[str, Any]]:
+    """Return a scenario's `memory.zones` for the zones of a machine, those first that are tried first.
+
+    `times`: as if so many times as many CPUs shared them.
+    """
     nodes = max((zone.node for zone in zones), default=0) + 1
-    return [_zone(zone, nodes) for zone in sorted(zones, key=lambda zone: (zone.node, -zone.start))]
+    return [_zone(zone, nodes, times) for zone in sorted(zones, key=lambda zone: (zone.node, -zone.start))]
 
 
-def _zone(zone: ZoneInfo, nodes: int) -> dict[str, Any]:
+def _zone(zone: ZoneInfo, nodes: int, times: int) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "name": zone.name,
         "node": zone.node,
@@ -35,7 +41,7 @@ def _zone(zone: ZoneInfo, nodes: int) -> dict[str, Any]:
         "min": zone.min,
         "low": zone.low,
         "high": zone.high,
-        "local_cpus": max(len(zone.pagesets) // nodes, 1),
+        "local_cpus": max(len(zone.pagesets) // nodes, 1) * times,
     }
     high = max((each.high for each in zone.pagesets), default=0)
     if high:
@@ -47,6 +53,36 @@ def _zone(zone: ZoneInfo, nodes: int) -> dict[str, Any]:
             if any(n for (_, of), n in zone.blocks.items() if of == mt)
         }
     return entry
+
+
+def fraction_of(zones: Sequence[ZoneInfo]) -> int:
+    """Return the sysctl percpu_pagelist_high_fraction that the zones' high marks show; 0 if they show none.
+
+    With it each high is pages / fraction / CPUs. It shows if one fraction makes the marks of all zones, two at least,
+    and their LOW watermarks do not.
+    """
+    nodes = max((zone.node for zone in zones), default=0) + 1
+    facts = [
+        (
+            zone.managed // max(len(zone.pagesets) // nodes, 1),
+            zone.low // max(len(zone.pagesets) // nodes, 1),
+            each.high,
+        )
+        for zone in zones
+        for each in zone.pagesets[:1]
+        if each.high
+    ]
+    if len(facts) < 2 or all(high == low for _, low, high in facts):
+        return 0
+    share, _, high = max(facts)
+    for fraction in range(share // (high + 1), share // high + 2):
+        if fraction >= LEAST_FRACTION and all(share // fraction == high for share, _, high in facts):
+            return fraction
+    return 0
+
+
+LEAST_FRACTION = 8
+"""The least that the sysctl may be. Linux v5.14: MIN_PERCPU_PAGELIST_HIGH_FRACTION."""
 
 
 def read_zones(zoneinfo: Path, buddyinfo: Path | None = None, pagetypeinfo: Path | None = None) -> list[ZoneInfo]:
@@ -75,6 +111,11 @@ def replay_scenario(
     `zones` are those of the machine that was traced; without them it is one zone, large enough. `cpus`: of the machine,
     by default as many as were traced (or online), times the workload's `copies`.
     """
+    if allocator not in VERSIONS:
+        known = suggestion(allocator, list(VERSIONS))
+        raise ScenarioError(f"--allocator {allocator}: there is no such allocator; {known}")
+    if preset is not None and preset not in presets():
+        raise ScenarioError(f"--machine {preset}: there is no such preset; {suggestion(preset, presets())}")
     keys = dict(workload or {})
     data: dict[str, Any] = {
         "name": _name(trace),
@@ -84,7 +125,10 @@ def replay_scenario(
     }
     spec = ReplaySpec.model_validate(data["workload"])
     if zones:
-        data["memory"] = {"zones": zones_of(zones)}
+        data["memory"] = {"zones": zones_of(zones, spec.copies)}
+        fraction = fraction_of(zones)
+        if fraction and VERSIONS[allocator].tuning.scales:
+            data["memory"]["percpu_pagelist_high_fraction"] = fraction
         ranges = [(zone.first, zone.end) for zone in map(ZoneSpec.model_validate, data["memory"]["zones"])]
     else:
         ranges = []

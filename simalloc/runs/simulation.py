@@ -11,6 +11,7 @@ from simalloc.allocators import Allocator, KernelSteps
 from simalloc.hardware.times import cycles_of
 from simalloc.machine import Activity, Cpu, Instrument, Machine, Program, RuleBroken, Stuck
 from simalloc.measure import (
+    INSTRUMENTS,
     Broken,
     Latency,
     Lockdep,
@@ -180,6 +181,8 @@ def _run_case(scenario: Scenario, index: int, window: Window | None, lockdep: Lo
     lock_stat, latency = LockStat(), Latency()
     checker = PageChecker() if lockdep else None
     watched: list[Instrument] = [lock_stat, checker, lockdep] if lockdep and checker else [lock_stat]
+    probes = [INSTRUMENTS[name]() for name in scenario.instruments]
+    watched += probes
     if scenario.latency or scenario.profile:
         watched.append(latency)
     model = build_model(scenario, case, watched)
@@ -190,8 +193,9 @@ def _run_case(scenario: Scenario, index: int, window: Window | None, lockdep: Lo
         timeline.finish(model.machine)
     if checker:
         for zone, pages in zip(model.zones, usable, strict=True):
-            checker.check_none_lost(zone, pages)
+            checker.check_none_lost(zone, pages + zone.lent - model.allocator.kept_pages(zone))
     measured = workload.measured() + _beside(scenario, case)
+    measured += [each for probe in probes for each in probe.measured()]
     if scenario.profile:
         measured += profile(model.machine, model.zones, case.workload, measured, lock_stat, latency)
     return CaseResult(

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from simalloc.machine import RuleBroken, Stuck
 from simalloc.measure import Broken
+from simalloc.registry import Plugin, PluginError, PluginFailed, blame, ensure
 from simalloc.runs.assembly import CaseResult
 from simalloc.runs.simulation import Window, run_replication
 from simalloc.scenario import Scenario, ScenarioError
@@ -23,7 +24,9 @@ from simalloc.workloads import Measured
 
 Row = dict[str, Any]
 
-KINDS: dict[str, type[Exception]] = {kind.__name__: kind for kind in (ScenarioError, RuleBroken, Stuck)}
+KINDS: dict[str, type[Exception]] = {
+    kind.__name__: kind for kind in (ScenarioError, RuleBroken, Stuck, PluginError, PluginFailed)
+}
 """Errors whose text is for a person; by name, as journals have them."""
 
 
@@ -31,7 +34,8 @@ KINDS: dict[str, type[Exception]] = {kind.__name__: kind for kind in (ScenarioEr
 class Task:
     """One run, with all that a process anywhere needs for it: `data` is the scenario of its point.
 
-    `record` says what to record as a timeline, and `size` how long the run is expected to take, in seconds.
+    `record` says what to record as a timeline, and `size` how long the run is expected to take, in seconds. `plugins`
+    are those whose code it runs, with the code.
     """
 
     head: Row
@@ -39,6 +43,7 @@ class Task:
     label: int
     record: Window | None = None
     size: float = 0.0
+    plugins: tuple[Plugin, ...] = ()
 
     @property
     def key(self) -> Key:
@@ -89,7 +94,10 @@ def execute(task: Task) -> str:
     try:
         if task.head["simalloc"] != this_version():
             raise ScenarioError(f"this worker has simalloc {this_version()}, the sweep {task.head['simalloc']}")
-        result = run_replication(Scenario.model_validate(task.data), task.label, task.head["replication"], task.record)
+        ensure(task.plugins)
+        scenario = Scenario.model_validate(task.data)
+        with blame((RuleBroken, Stuck)):
+            result = run_replication(scenario, task.label, task.head["replication"], task.record)
     except Exception as error:
         if os.environ.get("SIMALLOC_TRACEBACK") and not isinstance(error, tuple(KINDS.values())):
             print_exception(error, file=sys.stderr)
@@ -97,6 +105,16 @@ def execute(task: Task) -> str:
         return failed(task, told(error), process_time() - began, _kind(error), report)
     seconds = process_time() - began
     return json.dumps({**task.head, "seconds": round(seconds, 6), **_plain(result, task.head["replication"])})
+
+
+def check_travel(scenario: Scenario) -> None:
+    """Raise ScenarioError if other processes cannot have the code that a scenario's runs need."""
+    for plugin in scenario.plugins():
+        if not plugin.travels:
+            raise ScenarioError(
+                f"other processes cannot have what was registered in {plugin.name}; "
+                "write it to a file and load that with simalloc.load_plugin, or run it here, with jobs=1"
+            )
 
 
 def failed(task: Task, error: str, seconds: float = 0.0, kind: str = "RunFailed", report: Row | None = None) -> str:

@@ -11,7 +11,7 @@ from simalloc.runs.assembly import Assembly
 from simalloc.runs.local import InProcess, Processes
 from simalloc.runs.plan import Plan
 from simalloc.runs.simulation import Window
-from simalloc.runs.task import KINDS, Executor, Record, RunFailed, Watch
+from simalloc.runs.task import KINDS, Executor, Record, RunFailed, Watch, check_travel
 from simalloc.scenario import Scenario, find, load
 
 Progress = Callable[[str], None]
@@ -97,8 +97,13 @@ def work_of(scenario: Scenario, folder: Path | None = None, record: Window | Non
 
 
 def executor(plan: Plan, jobs: int, watch: Watch | None = None) -> InProcess | Processes:
-    """Return who does the runs of a plan: processes if several are wanted and there is something for them to do."""
+    """Return who does the runs of a plan: processes if several are wanted and there is something for them to do.
+
+    Raises ScenarioError for code that processes cannot have.
+    """
     jobs = min(jobs, plan.total - plan.finished)
+    if jobs > 1:
+        check_travel(plan.scenario)
     return Processes(jobs, watch) if jobs > 1 else InProcess(watch)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from simalloc.registry import load_installed
 from simalloc.results import PublishedError, read_published
 from simalloc.scenario.errors import Path, Problem, ScenarioError, dotted, one_line, problems_of, shortened, together
 from simalloc.scenario.library import find
@@ -21,6 +22,7 @@ def load(name: str, overrides: Sequence[str] = (), seed: int | None = None, *, g
 
     `grid` adds `key=a,b,c` to the keys it sweeps, or replaces their values. Raises ScenarioError, one line per problem.
     """
+    load_installed()
     file = find(name)
     return _scenario(_Source(str(file), parse(str(file), read_text(file))), file.parent, overrides, seed, grid)
 
@@ -32,6 +34,7 @@ def with_settings(
 
     `options` tells which option of a command set a key, for errors.
     """
+    load_installed()
     source = _Source("", _mapping(data))
     source.set_by.update(options or {})
     return _scenario(source, None, settings)

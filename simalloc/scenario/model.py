@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Annotated, Any, Literal, TypeVar
@@ -13,7 +13,10 @@ from pydantic import Field, ValidationError
 
 from simalloc.allocators import VERSIONS, Generation, with_mistake
 from simalloc.hardware import preset
+from simalloc.machine import LOCK_KINDS
+from simalloc.measure import INSTRUMENTS
 from simalloc.memory import Watermarks, ZoneFacts, pages_of
+from simalloc.registry import Plugin, Table, load_installed
 from simalloc.scenario.case import Case, check_fit
 from simalloc.scenario.errors import (
     Path,
@@ -29,22 +32,20 @@ from simalloc.scenario.errors import (
 from simalloc.scenario.machine import LinesSpec, MachineSpec, ShapeSpec
 from simalloc.scenario.parts import (
     AllocatorSpec,
-    AnyWorkload,
     CalibrationSpec,
     CaseSpec,
     FigureName,
+    InstrumentName,
     InterruptSpec,
     MemorySpec,
+    OneOfKinds,
     PredictionSpec,
     ReplicationsSpec,
     StageSpec,
 )
 from simalloc.scenario.reading import plain as plain_tree
 from simalloc.scenario.sweep import NOT_A_PARAMETER, Point, Sweep, changed, columns, plain, points_of
-from simalloc.workloads import (
-    WORKLOADS,
-    Strict,
-)
+from simalloc.workloads import WORKLOADS, Strict, WorkloadSpec
 
 
 class Scenario(Strict):
@@ -57,7 +58,7 @@ class Scenario(Strict):
     machine: MachineSpec = MachineSpec()
     memory: MemorySpec = MemorySpec()
     allocator: AllocatorSpec = Field(default=AllocatorSpec(), description="allocator, or what all compared share")
-    workload: Annotated[AnyWorkload, Field(discriminator="kind")] = Field(
+    workload: Annotated[WorkloadSpec, OneOfKinds()] = Field(
         description="what runs on the CPUs; `simalloc list workloads`"
     )
     sweep: Sweep = Field(
@@ -84,6 +85,11 @@ class Scenario(Strict):
     )
     check: bool = Field(
         default=False, description="check all along that no page is lost or given out twice (slower); exit code 1 if so"
+    )
+    instruments: list[InstrumentName] = Field(
+        default=[],
+        max_length=100,
+        description="instruments of plugins, whose figures stand in the table; `simalloc list instruments`",
     )
     compare: list[CaseSpec] = Field(
         default=[], max_length=1000, description="the columns to compare; the first is the baseline"
@@ -185,7 +191,7 @@ class Scenario(Strict):
         allocator = spec.allocator.over(self.allocator)
         if allocator.name is None:
             raise Problem((*path, "allocator"), f"name one; known are {', '.join(VERSIONS)}")
-        version = VERSIONS[allocator.name]
+        version = _with_parameters(VERSIONS[allocator.name], allocator, spec.allocator, path)
         if allocator.mistake:
             try:
                 version = with_mistake(version, allocator.mistake)
@@ -226,6 +232,30 @@ class Scenario(Strict):
         check_fit(path, case)
         return case
 
+    def plugins(self) -> list[Plugin]:
+        """Return the plugins that have something to do with the runs of this scenario, each once."""
+        return list({plugin.key: plugin for case in self.cases for plugin in self._plugins_of(case)}.values())
+
+    def _plugins_of(self, case: Case) -> Iterator[Plugin]:
+        named: list[tuple[Table[Any], str]] = [
+            (VERSIONS, case.version.name),
+            (WORKLOADS, case.workload.kind),
+            (LOCK_KINDS, case.machine.lock),
+            *((INSTRUMENTS, name) for name in self.instruments),
+        ]
+        for table, name in named:
+            plugin = table.plugin(name)
+            if plugin is not None:
+                yield plugin
+
+    def _code_of(self, case: Case) -> list[str]:
+        """Return the hashes of the plugins' code that a case runs."""
+        return sorted({plugin.sha256 for plugin in self._plugins_of(case)})
+
+    def _left_out(self) -> set[str]:
+        """Return keys that came after results were first published, and say nothing where they are empty."""
+        return set() if self.instruments else {"instruments"}
+
     def _facts(self, version: Generation, machine: MachineSpec, marks: Watermarks) -> ZoneFacts:
         """Return what the sizes of pcps follow from. Raises Problem for a sysctl that this version does not have."""
         fraction = self.memory.percpu_pagelist_high_fraction or 0
@@ -244,26 +274,54 @@ class Scenario(Strict):
 
     def digest(self) -> str:
         """Return a hash of the scenario and of every cost it pays; equal hashes mean equal simulated figures."""
-        content = json.dumps(self.model_dump(mode="json", exclude={"about", "calibration", "plots"}), sort_keys=True)
+        left_out = {"about", "calibration", "plots"} | self._left_out()
+        content = json.dumps(self.model_dump(mode="json", exclude=left_out), sort_keys=True)
         prices = sorted({case.machine.cost_model().digest() for case in self.cases})
-        return hashlib.sha256(f"{content} {' '.join(prices)}".encode()).hexdigest()[:16]
+        code = sorted({each for case in self.cases for each in self._code_of(case)})
+        return hashlib.sha256(f"{content} {' '.join(prices + code)}".encode()).hexdigest()[:16]
 
     def digests(self) -> list[str]:
         """Return, for each case of a scenario without a sweep, a hash of all that its figures hang on but the program.
 
         Other labels, and what is published, are left out, so that adding a label leaves a case's hash as it is.
         """
-        content = self.model_dump(mode="json", exclude=set(NOT_A_PARAMETER))
+        content = self.model_dump(mode="json", exclude=set(NOT_A_PARAMETER) | self._left_out())
         own = [spec.model_dump(mode="json") for spec in self.compare] or [{}]
         return [
             hashlib.sha256(
-                json.dumps([content, spec, case.machine.cost_model().digest()], sort_keys=True).encode()
+                json.dumps(
+                    [content, spec, case.machine.cost_model().digest(), *self._code_of(case)], sort_keys=True
+                ).encode()
             ).hexdigest()[:16]
             for spec, case in zip(own, self.cases, strict=True)
         ]
 
 
+# A kind of workload that a plugin brings has keys that the model must know.
+WORKLOADS.watch(lambda: Scenario.model_rebuild(force=True))
+
 Spec = TypeVar("Spec", bound=Strict)
+
+
+def _with_parameters(version: Generation, allocator: AllocatorSpec, own: AllocatorSpec, path: Path) -> Generation:
+    """Return the version with the keys of its scheme's own that `allocator` has; `own` are those written at `path`."""
+    given = allocator.model_extra or {}
+    model = None if version.parameters is None else type(version.parameters)
+    known = {*AllocatorSpec.model_fields, *(model.model_fields if model else ())}
+
+    def at(key: str | int) -> Path:
+        return (*(path if key in (own.model_extra or {}) else ()), "allocator", key)
+
+    for key in given:
+        if key not in known:
+            raise Problem(at(key), f"unknown key; {suggestion(key, sorted(known))}")
+    if model is None or not given:
+        return version
+    try:
+        return replace(version, parameters=model.model_validate(given))
+    except ValidationError as error:
+        first = problems_of(error, lambda _: model)[0]
+        raise Problem((*at(first.path[0]), *first.path[1:]) if first.path else at(""), first.message) from None
 
 
 def _over(base: Spec, changes: Mapping[str, Any], path: Path) -> Spec:
@@ -288,6 +346,7 @@ def _at_value(point: Point, problem: Problem, *, always: bool = False) -> Proble
 
 def build(data: Mapping[str, Any]) -> Scenario:
     """Return the scenario that `data` (as read from YAML or JSON) describes. Raises ScenarioError."""
+    load_installed()
     if not isinstance(data, Mapping):
         raise ScenarioError(
             f"{shortened(data)} is no scenario; it should be a mapping with keys such as name, workload"

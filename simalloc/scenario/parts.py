@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import CoreSchema, core_schema
 
 from simalloc.allocators import MISTAKES, VERSIONS
+from simalloc.measure import INSTRUMENTS
 from simalloc.memory import SMALLEST_ZONE, Watermarks, pages_of
 from simalloc.memory.watermarks import min_free_kib, watermarks
+from simalloc.registry import Table
 from simalloc.results import FIGURE_ABOUT
 from simalloc.scenario.errors import suggestion
 from simalloc.scenario.zones import ZoneSpec
-from simalloc.workloads import (
-    AllocBenchSpec,
-    LockLoopSpec,
-    MemoryPressureSpec,
-    MixedSpec,
-    NicRxSpec,
-    PageAllocSpec,
-    PageFaultSpec,
-    ProducerConsumerSpec,
-    ReplaySpec,
-    Strict,
-)
+from simalloc.workloads import WORKLOADS, Strict
 from simalloc.workloads.arrivals import BurstUs, Pattern, check_bursts
 
 
@@ -33,9 +33,28 @@ def _figure_exists(name: str) -> str:
     return name
 
 
-FigureName = Annotated[
-    str, AfterValidator(_figure_exists), WithJsonSchema({"type": "string", "enum": list(FIGURE_ABOUT)})
-]
+def _instrument_exists(name: str) -> str:
+    if name not in INSTRUMENTS:
+        there = INSTRUMENTS.advice(name) if INSTRUMENTS else "no plugin is loaded that has one"
+        raise ValueError(f"there is no instrument {name!r}; {there}")
+    return name
+
+
+class NamesOf:
+    """The schema of a name out of a table, with what the table has when the schema is made."""
+
+    def __init__(self, table: Table[Any]) -> None:
+        self._table = table
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Return it; any name, if the table has none."""
+        names = {"enum": list(self._table)} if self._table else {}
+        return {"type": "string", **names}
+
+
+FigureName = Annotated[str, AfterValidator(_figure_exists), NamesOf(FIGURE_ABOUT)]
+
+InstrumentName = Annotated[str, AfterValidator(_instrument_exists), NamesOf(INSTRUMENTS)]
 
 LARGEST_ZONE = 1 << 34
 """Pages: 64 TiB."""
@@ -119,7 +138,10 @@ class MemorySpec(Strict):
 
 
 class AllocatorSpec(Strict):
-    """Which page allocator, and its sizes where they are not to follow from the zone."""
+    """Which page allocator, its sizes where they are not to follow from the zone, and keys of a plugin's scheme."""
+
+    # Which other keys there may be depends on the allocator, which may be named elsewhere: `Scenario` checks them.
+    model_config = ConfigDict(extra="allow")
 
     name: str | None = Field(default=None, description="a kernel version; `simalloc list allocators`")
     batch: Annotated[int, Field(ge=1, le=1 << 20)] | None = Field(
@@ -157,6 +179,18 @@ class AllocatorSpec(Strict):
     @classmethod
     def _from_name(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Return the schema with the keys of all schemes there are, and no others."""
+        whole = handler(schema)
+        found = handler.resolve_ref_schema(whole)
+        found["additionalProperties"] = False
+        for version in VERSIONS.values():
+            if version.parameters is not None:
+                own = type(version.parameters).model_json_schema()["properties"]
+                found["properties"] = {**own, **found["properties"]}
+        return whole
 
     def over(self, base: AllocatorSpec) -> AllocatorSpec:
         """Return this with what it leaves open taken from `base`."""
@@ -222,17 +256,14 @@ class ReplicationsSpec(Strict):
         return self
 
 
-AnyWorkload = (
-    PageAllocSpec
-    | NicRxSpec
-    | AllocBenchSpec
-    | PageFaultSpec
-    | ProducerConsumerSpec
-    | MemoryPressureSpec
-    | MixedSpec
-    | LockLoopSpec
-    | ReplaySpec
-)
+class OneOfKinds:
+    """A description of one of the kinds of workloads there are when the model is built; `kind` says of which."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Return a union of all kinds that is told apart by `kind`."""
+        kinds = {name: handler.generate_schema(kind.spec) for name, kind in WORKLOADS.items()}
+        return core_schema.tagged_union_schema(kinds, "kind")
+
 
 Selection = dict[str, list[str | int]]
 

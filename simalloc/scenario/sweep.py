@@ -25,9 +25,11 @@ RESERVED = frozenset(
     {
         *("label", "metric", "value", "unit", "ci95", "change", "change_ci95", "published", "replications"),
         *("replication", "seed", "config", "simalloc", "status", "error"),
+        *("cpu", "context", "activity", "step", "count", "cycles", "kind", "site", "mean", "max", "histogram"),
+        *("lock", "acquisitions", "contentions", "name", "number", "start", "end"),
     }
 )
-"""Columns of tables that have a meaning of their own."""
+"""Columns of tables that have a meaning of their own: of figures, the journal, the ledger, latencies and locks."""
 
 MOST_POINTS = 100_000
 """Points of a sweep: each is validated before any is run."""

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from simalloc.results import Result, Row
+from simalloc.results import Result, Row, swept_value
 
 BULK = ("rmqueue_bulk", "free_pcppages_bulk")
 """Functions that others call in their midst, and that end when they release zone->lock."""
@@ -72,7 +72,7 @@ def recordings(result: Result) -> list[Recording]:
     """Return the recordings of a result, in order of its cases."""
     found: dict[tuple[object, ...], list[Row]] = {}
     for row in result.timeline:
-        found.setdefault((row["label"], *(row.get(name) for name in result.swept)), []).append(row)
+        found.setdefault((row["label"], *(swept_value(row, name) for name in result.swept)), []).append(row)
     out: list[Recording] = []
     for (label, *values), rows in found.items():
         head = next(row for row in rows if row["kind"] == "recording")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simalloc.allocators import Allocator, KernelSteps
+from simalloc.registry import Table
 from simalloc.workloads.alloc_bench import AllocBench, AllocBenchSpec
 from simalloc.workloads.base import Measured, Strict, Workload, WorkloadSpec
 from simalloc.workloads.lock_loop import LockLoop, LockLoopSpec
@@ -26,7 +27,7 @@ class Kind:
     about: str
 
 
-WORKLOADS: dict[str, Kind] = {
+_KINDS: dict[str, Kind] = {
     "pagealloc": Kind(
         PageAllocSpec,
         PageAlloc,
@@ -61,6 +62,9 @@ WORKLOADS: dict[str, Kind] = {
     ),
     "lock-loop": Kind(LockLoopSpec, LockLoop, "think, take one lock, hold it, let go: what a kind of lock does alone"),
 }
+
+WORKLOADS: Table[Kind] = Table("workload", _KINDS)
+"""The kinds there are, by the name that scenarios use."""
 
 __all__ = [
     "WORKLOADS",

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from simalloc.allocators import Allocator, KernelSteps
 from simalloc.machine import Context, Cpu, Instrument, Machine, Program
-from simalloc.measure import Sections
+from simalloc.measure import Measured, Sections
+
+__all__ = ["Measured", "Strict", "Workload", "WorkloadSpec"]
 
 
 class Strict(BaseModel):
@@ -72,17 +73,6 @@ class WorkloadSpec(Strict, ABC):
     def also(self) -> WorkloadSpec | None:
         """Return a second workload, run on one CPU without interrupts, whose figures stand beside this one's."""
         return None
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One figure: `metric` = `value` in `unit`, at these parameters; `ci95` is half its 95 % confidence interval."""
-
-    metric: str
-    value: float
-    unit: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    ci95: float | None = None
 
 
 class Workload(ABC):

@@ -77,6 +77,10 @@ class ReplaySpec(WorkloadSpec):
         """Return none: what a trace holds is known when it has been read."""
         return 0
 
+    def has_intervals(self) -> bool:
+        """Whether one run is enough: nothing in a replay is random."""
+        return True
+
     def effort(self, ghz: float) -> float:  # noqa: ARG002 - a trace has as many requests on any machine
         """Return about how many requests the trace has, by the size of its file."""
         file = self.trace.path()
@@ -205,6 +209,10 @@ class Replay(Workload):
             self._before.append(held)
             if traced is not None:
                 cpu.interrupts.register_softirq(RECORDED_SOFTIRQ, self._in_softirq)
+        for saw in machine.hooks.pages_owned:
+            for held in self._before:
+                for (_, order, _), blocks in held.items():
+                    saw([pfn for block in blocks for pfn in range(block, block + (1 << order))])
         for views in self.allocator.views.values():
             for view in views:
                 view.refresh()

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from simalloc.cli.app import Overrides, ScenarioFile, TextFormat, app
+from simalloc.cli.app import Overrides, Plugins, ScenarioFile, TextFormat, app, load_plugins
 from simalloc.cli.telling import show_progress
 
 
@@ -17,6 +17,7 @@ from simalloc.cli.telling import show_progress
 def calibrate(
     file: ScenarioFile,
     set_: Overrides = None,
+    plugin: Plugins = None,
     format_: Annotated[TextFormat, typer.Option("--format", help="what to print")] = TextFormat.TABLE,
 ) -> None:
     """Fit the cost model to the scenario's published figures; print parameters, errors, residuals, predictions."""
@@ -24,6 +25,7 @@ def calibrate(
     from simalloc.calibration.report import as_json, as_text  # noqa: PLC0415
     from simalloc.scenario import find, load  # noqa: PLC0415
 
+    load_plugins(plugin)
     scenario = load(file, set_ or ())
     if scenario.calibration.on:
         show_progress(f"{scenario.name}: simulating trial after trial")

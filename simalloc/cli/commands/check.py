@@ -7,14 +7,17 @@ from typing import Annotated
 import typer
 
 from simalloc.cli import exits
-from simalloc.cli.app import app
+from simalloc.cli.app import Plugins, app, load_plugins
 
 
 @app.command()
-def check(files: Annotated[list[str], typer.Argument(metavar="FILE...", help="scenario files")]) -> None:
+def check(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="scenario files")], plugin: Plugins = None
+) -> None:
     """Validate scenarios, and run nothing."""
     from simalloc.scenario import ScenarioError, load  # noqa: PLC0415
 
+    load_plugins(plugin)
     wrong = False
     for file in files:
         try:

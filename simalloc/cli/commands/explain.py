@@ -7,19 +7,21 @@ from typing import Annotated
 
 import typer
 
-from simalloc.cli.app import Overrides, TextFormat, app
+from simalloc.cli.app import Overrides, Plugins, TextFormat, app, load_plugins
 
 
 @app.command()
 def explain(
     allocator: Annotated[str, typer.Argument(help="an allocator; `simalloc list allocators`")],
     set_: Overrides = None,
+    plugin: Plugins = None,
     format_: Annotated[TextFormat, typer.Option("--format", help="what to print")] = TextFormat.TABLE,
 ) -> None:
     """Show the steps of each path of an allocator, in each context, recorded from a run of them; and its sizes."""
     from simalloc.runs.explain import explain as record  # noqa: PLC0415
     from simalloc.runs.explain import explain_text, explained_scenario, sizes  # noqa: PLC0415
 
+    load_plugins(plugin)
     paths = record(allocator, settings=set_ or ())
     pcp = sizes(explained_scenario(allocator, settings=set_ or ()))
     if format_ is TextFormat.JSON:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from simalloc.cli.app import RunFolder, app
+from simalloc.cli.app import Plugins, RunFolder, app, load_plugins
 from simalloc.cli.saving import draw_figures, saved_run
 
 
@@ -27,8 +27,13 @@ def plot(
         typer.Option(help="figure to draw, such as cycles; repeatable; without it, those the scenario asks for"),
     ] = None,
     format_: Annotated[FigureFormat, typer.Option("--format", help="what to write")] = FigureFormat.BOTH,
+    plugin: Plugins = None,
 ) -> None:
     """Draw figures of a saved run again."""
+    from simalloc.registry import load_installed  # noqa: PLC0415
+
+    load_plugins(plugin)
+    load_installed()
     formats = ("png", "svg") if format_ is FigureFormat.BOTH else (format_.value,)
     for file in draw_figures(saved_run(folder), folder, kind, formats):
         typer.echo(f"saved {file}")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from simalloc.cli.app import RunFolder, app
+from simalloc.cli.app import Plugins, RunFolder, app, load_plugins
 from simalloc.cli.saving import saved_run
 
 
@@ -16,14 +16,18 @@ from simalloc.cli.saving import saved_run
 def report(
     folder: RunFolder,
     out: Annotated[Path | None, typer.Option(help="file to write; without it, DIR/report.html")] = None,
+    plugin: Plugins = None,
 ) -> None:
     """Write one HTML file about a saved run: figures, tables, timeline, scenario, prices. It needs no network."""
     os.environ["MPLBACKEND"] = "agg"
     from simalloc.plots import NoSuchFigure  # noqa: PLC0415
+    from simalloc.registry import load_installed  # noqa: PLC0415
     from simalloc.report import report_html  # noqa: PLC0415
     from simalloc.results import write_whole  # noqa: PLC0415
     from simalloc.scenario import ScenarioError  # noqa: PLC0415
 
+    load_plugins(plugin)
+    load_installed()
     file = out or folder / "report.html"
     try:
         write_whole(file, report_html(saved_run(folder)))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simalloc.cli import exits
-from simalloc.cli.app import Format, MaxMemory, MaxTime, Overrides, ScenarioFile, Seed, app
+from simalloc.cli.app import Format, MaxMemory, MaxTime, Overrides, Plugins, ScenarioFile, Seed, app, load_plugins
 from simalloc.cli.limits import Limits, kept, limits_of
 from simalloc.cli.progress import display
 from simalloc.cli.saving import NotSaved, draw_figures, run_folder, save_result
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 def run(
     file: ScenarioFile,
     set_: Overrides = None,
+    plugin: Plugins = None,
     seed: Seed = None,
     out: Annotated[Path | None, typer.Option(help="folder for results and figures; without it, results/NAME")] = None,
     format_: Annotated[Format, typer.Option("--format", help="what to print")] = Format.TABLE,
@@ -65,6 +66,7 @@ def run(
     from simalloc.runs.work import work_of  # noqa: PLC0415
     from simalloc.scenario import ScenarioError, find, load  # noqa: PLC0415
 
+    load_plugins(plugin)
     scenario = load(file, [*(set_ or ()), *(["check=true"] if check else [])], seed)
     if lock_stat and format_ is not Format.TABLE:
         raise ScenarioError(f"--format {format_}: --lock-stat is a table of text; the JSON has it under locks")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from simalloc.cli import exits
-from simalloc.cli.app import MaxMemory, MaxTime, Overrides, ScenarioFile, Seed, app
+from simalloc.cli.app import Check, MaxMemory, MaxTime, Overrides, Plugins, ScenarioFile, Seed, app, load_plugins
 from simalloc.cli.limits import kept, limits_of
 from simalloc.cli.progress import display
 from simalloc.cli.saving import make_folder
@@ -27,6 +27,7 @@ def sweep(
         typer.Option(metavar="KEY=A,B,C", help="values of a key, beside those swept or instead of its own; repeatable"),
     ] = None,
     set_: Overrides = None,
+    plugin: Plugins = None,
     seed: Seed = None,
     replications: Annotated[
         int | None, typer.Option(min=1, max=1000, help="runs of each case, over the scenario's")
@@ -35,6 +36,7 @@ def sweep(
     cluster: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler to do it, such as tcp://10.0.0.1:8786")
     ] = None,
+    check: Check = False,
     max_time: MaxTime = None,
     max_memory: MaxMemory = None,
 ) -> None:
@@ -44,6 +46,8 @@ def sweep(
     from simalloc.scenario import find, load  # noqa: PLC0415
 
     fixed = [] if replications is None else [f"replications={replications}"]
+    fixed += ["check=true"] if check else []
+    load_plugins(plugin)
     scenario = load(file, [*(set_ or ()), *fixed], seed, grid=grid or ())
     limits, jobs = limits_of(max_time, max_memory), jobs or os.cpu_count() or 1
     check_limits(estimate(scenario), 1000 if cluster else jobs, limits.seconds, limits.bytes)
