@@ -231,14 +231,6 @@ class Allocator(BuddyPath, ABC):
                 saw(cpu, pcp, pfns, order)
         return picked
 
-    def park(self, cpu: Cpu, pcp: Pcp, pfn: int, order: int, mt: MigrateType, *, cold: bool = False) -> None:
-        """Put a block on its pcp list, and tell those who watch pages."""
-        for used in self.hooks.pcp_used:
-            used(cpu, pcp)
-        pcp.push(pfn, pcp.place(order, mt), cold=cold)
-        for saw in self.hooks.pages_parked:
-            saw(cpu, pcp, [pfn], order)
-
     def must_have(self, cpu: Cpu, pcp: Pcp, there: int, needed: int) -> None:
         """Begin to change a pcp's lists. Raises RuleBroken if pages that were there have gone: another has come."""
         for saw in self.hooks.pcp_used:
@@ -248,6 +240,25 @@ class Allocator(BuddyPath, ABC):
                 f"cpu {cpu.index} at cycle {cpu.clock} in {cpu.site}: the pcp list it works on has {there} pages, it "
                 f"had {needed}; an interrupt has used it meanwhile"
             )
+
+    # What a scheme does with a pcp's lists: `check` follows every page through these
+
+    def pop(self, cpu: Cpu, pcp: Pcp, mt: MigrateType, order: int = 0, *, cold: bool = False) -> int:
+        """Take a block off a pcp list, hottest first; its step is over. Raises RuleBroken if the list has none."""
+        place = pcp.place(order, mt)
+        self.must_have(cpu, pcp, len(pcp.lists[place]), 1)
+        pfn = pcp.pop(place, cold=cold)
+        for saw in self.hooks.pages_unparked:
+            saw(cpu, pcp, (pfn,), order)
+        return pfn
+
+    def push(self, cpu: Cpu, pcp: Pcp, pfn: int, mt: MigrateType, order: int = 0, *, cold: bool = False) -> None:
+        """Put a block at the head of a pcp list, or at its tail if cold; its step is over."""
+        for used in self.hooks.pcp_used:
+            used(cpu, pcp)
+        pcp.push(pfn, pcp.place(order, mt), cold=cold)
+        for saw in self.hooks.pages_parked:
+            saw(cpu, pcp, (pfn,), order)
 
     # Draining every CPU's lists
 

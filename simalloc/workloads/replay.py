@@ -77,6 +77,10 @@ class ReplaySpec(WorkloadSpec):
         """Return none: what a trace holds is known when it has been read."""
         return 0
 
+    def has_intervals(self) -> bool:
+        """Whether one run is enough: nothing in a replay is random."""
+        return True
+
     def effort(self, ghz: float) -> float:  # noqa: ARG002 - a trace has as many requests on any machine
         """Return about how many requests the trace has, by the size of its file."""
         file = self.trace.path()
