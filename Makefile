@@ -11,7 +11,7 @@ BIN := .venv/bin
 run: .venv/installed
 	$(BIN)/simalloc run pagealloc-2017
 
-test: lint types imports tests compiled-tests scenarios notebooks docs package
+test: lint types imports tests scenarios notebooks docs package
 
 lint: .venv/dev
 	$(BIN)/ruff check .
