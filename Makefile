@@ -1,15 +1,17 @@
 # make run: the January 2017 table.  make test: everything CI checks.  make docs: the site, in build/docs.
 # make compiled: a faster core, for whoever has a C compiler.  All set up what they need in .venv and build.
 PYTHON ?= python3
+# In CI the versions that were last seen to work; elsewhere what is newest.
+PINNED := $(if $(CI),--constraint .ci/constraints.txt)
 BIN := .venv/bin
 
 
-.PHONY: run compiled test lint types imports tests compiled-tests compiler scenarios notebooks course docs stored browser clean
+.PHONY: run compiled test lint types imports tests compiled-tests compiler scenarios notebooks course docs stored browser clean fuzz soak package lowest lock sbom man
 
 run: .venv/installed
 	$(BIN)/simalloc run pagealloc-2017
 
-test: lint types imports tests compiled-tests scenarios notebooks docs
+test: lint types imports tests scenarios notebooks docs package
 
 lint: .venv/dev
 	$(BIN)/ruff check .
@@ -95,6 +97,42 @@ stored: .venv/dev
 	PYTHONPATH=benchmarks $(BIN)/python -m tests.stored
 	PYTHONPATH=benchmarks $(BIN)/python -m tests.stored bytecodes
 
+# Inputs nobody would write (N of them), and random scenarios checked all along and against lockstep (for MINUTES).
+N ?= 100000
+MINUTES ?= 60
+
+fuzz: .venv/dev
+	$(BIN)/python -m tests.fuzzing $(N)
+
+soak: .venv/dev
+	$(BIN)/python -m tests.soak $(MINUTES)
+
+# The wheel and the sdist, built; the wheel installed where nothing else is, and run from an empty folder.
+package: .venv/dev
+	rm -rf build/dist build/clean
+	$(BIN)/python -m hatchling build -d build/dist
+	$(PYTHON) -m venv build/clean
+	build/clean/bin/pip install --quiet --disable-pip-version-check $(PINNED) build/dist/*.whl
+	build/clean/bin/python -I tests/packaged.py
+
+# With the lowest version of every library that pyproject.toml allows: needs uv (pip install uv).
+lowest: package
+	uv venv --quiet --clear --python $(PYTHON) build/lowest
+	uv pip install --quiet --python build/lowest/bin/python --resolution lowest-direct build/dist/*.whl
+	build/lowest/bin/python -I tests/packaged.py
+
+# What CI installs, for the next time: look at the difference before you commit it.
+lock: .venv/dev .venv/docs
+	$(BIN)/pip freeze --exclude-editable | grep -v '@' > .ci/constraints.txt
+
+# What a wheel brings with it, as CycloneDX; and a man page per command.
+sbom: package
+	$(BIN)/pip install --quiet --disable-pip-version-check cyclonedx-bom
+	$(BIN)/cyclonedx-py environment build/clean/bin/python --output-file build/sbom.json
+
+man: .venv/dev
+	PYTHONPATH=docs $(BIN)/python -m simalloc_docs.man build/man
+
 .venv/created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "simalloc needs Python 3.11 or later; try make PYTHON=python3.11"; exit 1; }
@@ -102,19 +140,19 @@ stored: .venv/dev
 	touch $@
 
 .venv/installed: .venv/created pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/pip install --quiet --disable-pip-version-check $(PINNED) --editable .
 	touch $@
 
 .venv/dev: .venv/created pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check $(PINNED) --editable '.[dev]'
 	touch $@ .venv/installed
 
 .venv/course: .venv/created pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[notebooks]'
+	$(BIN)/pip install --quiet --disable-pip-version-check $(PINNED) --editable '.[notebooks]'
 	touch $@ .venv/installed
 
 .venv/docs: .venv/created pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	$(BIN)/pip install --quiet --disable-pip-version-check $(PINNED) --editable '.[docs]'
 	touch $@ .venv/installed
 
 clean:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -82,6 +83,22 @@ def test_without_the_extra_it_is_told_what_to_install(tmp_path: Path, monkeypatc
         2,
         "--cluster: needs dask.distributed; pip install 'simalloc[cluster]'\n",
     )
+
+
+def test_something_that_listens_and_never_answers_is_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        told = sweep(scenario_in(tmp_path), tmp_path / "out", "--cluster", address)
+    assert (told.returncode, told.stderr.startswith(f"--cluster {address}: "), "Traceback" in told.stderr) == (
+        2,
+        True,
+        False,
+    )
+
+
+def test_a_scheduler_without_workers_is_told(tmp_path: Path, scheduler: str) -> None:
+    told = sweep(scenario_in(tmp_path), tmp_path / "out", "--cluster", scheduler)
+    assert (told.returncode, "the scheduler has no workers; start some" in told.stderr) == (2, True)
 
 
 def _made(folder: Path) -> Path:

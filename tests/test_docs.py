@@ -17,6 +17,7 @@ import simalloc_docs
 from simalloc import hardware
 from simalloc.allocators import VERSIONS
 from simalloc.hardware import costs, presets
+from simalloc.registry import Table
 from simalloc.runs.explain import explain
 from simalloc.scenario import Scenario, load
 from simalloc.workloads import WORKLOADS
@@ -27,7 +28,7 @@ from tests.examples import Examples, matches
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 WRITTEN = sorted(page for page in DOCS.rglob("*.md") if "generated" not in page.parts)
-TABLES: tuple[dict[str, Any], ...] = (VERSIONS, WORKLOADS)
+TABLES: tuple[Table[Any], ...] = (VERSIONS, WORKLOADS)
 
 
 @pytest.fixture
@@ -40,13 +41,12 @@ def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Exampl
     monkeypatch.chdir(folder)
     monkeypatch.setattr(costs, "files", lambda _: package)
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
-    before = [dict(table) for table in TABLES]
+    before = [list(table) for table in TABLES]
     forget_presets()
     yield Examples(package / "presets")
     forget_presets()
-    for table, entries in zip(TABLES, before, strict=True):
-        for name in [name for name in table if name not in entries]:
-            del table[name]
+    for table, names in zip(TABLES, before, strict=True):
+        table.restore(names)
 
 
 def forget_presets() -> None:

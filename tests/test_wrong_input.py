@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from simalloc.results import NotAResult, PublishedError, Result, read_published
+from simalloc.results.shape import FIELDS, TABLES
 from simalloc.runs.task import Record
 from simalloc.scenario import ScenarioError, build, load
 from tests.fuzzing import CORPUS, faults_of
@@ -124,3 +126,8 @@ def test_what_is_no_saved_run_is_told(text: str) -> None:
 def test_what_is_no_line_of_a_journal_is_skipped(line: str) -> None:
     with pytest.raises((ValueError, KeyError, TypeError, RecursionError)):
         Record.of(line)
+
+
+def test_a_saved_run_may_have_every_field_that_a_result_has() -> None:
+    known = {*FIELDS, *TABLES, "timeline"}
+    assert {field.name for field in fields(Result)} == known

@@ -21,7 +21,8 @@ EXIT_CODES = (
         "2",
         "the input is wrong; a line per problem says where, what is wrong and what would be right; nothing is run",
     ),
-    ("130", "stopped by the user (Ctrl-C); what had finished is saved"),
+    ("3", "a limit of time or memory was reached; what had finished is saved, and marked partial"),
+    ("130, 143, 129", "stopped by SIGINT (Ctrl-C), SIGTERM or SIGHUP; what had finished is saved, and marked partial"),
 )
 
 

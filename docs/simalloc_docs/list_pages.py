@@ -5,7 +5,7 @@ from __future__ import annotations
 from inspect import getdoc
 
 from simalloc.machine import LOCK_KINDS, LockKind
-from simalloc.scenario import load, shipped
+from simalloc.scenario import load, mistakes, shipped
 from simalloc_docs.markdown import literal, table, toctree
 
 
@@ -37,17 +37,19 @@ def _handover(kind: LockKind) -> str:
 
 def scenarios() -> dict[str, str]:
     """Return an index and a page per shipped scenario: what it shows, its cases, its text."""
-    found = {name: load(str(file)) for name, file in shipped().items()}
+    files = shipped() | mistakes()
+    found = {name: load(str(file)) for name, file in files.items()}
     rows = [(f"[{name}]({name}.md)", literal(each.about), len(each.cases)) for name, each in found.items()]
     index = (
-        "# Shipped scenarios\n\n`simalloc run NAME` runs one from anywhere. Each is a model for yours.\n\n"
+        "# Shipped scenarios\n\n`simalloc run NAME` runs one from anywhere. Each is a model for yours. Mistakes end "
+        "with a report and exit code 1\n([lockdep](../../guides/lockdep.md)).\n\n"
         + table(("Scenario", "What it shows", "Cases>"), rows)
         + "\n"
         + toctree(found, hidden=True)
     )
     pages = {
         f"scenarios/{name}.md": f"# {name}\n\n{literal(each.about)}.\n\n`simalloc run {name}`"
-        f"\n\n```yaml\n{shipped()[name].read_text(encoding='utf-8')}```\n"
+        f"\n\n```yaml\n{files[name].read_text(encoding='utf-8')}```\n"
         for name, each in found.items()
     }
     return {"scenarios/index.md": index, **pages}

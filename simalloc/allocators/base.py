@@ -22,6 +22,7 @@ from simalloc.allocators.steps import KernelSteps
 from simalloc.allocators.strides import Strides
 from simalloc.machine import NMI, Cpu, Machine, Program, RuleBroken, SpinLock, Sync
 from simalloc.memory import MigrateType, Pcp, Zone
+from simalloc.memory.pcp import Run
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -181,11 +182,7 @@ class Allocator(BuddyPath, ABC):
         blocks = yield from self.remove_blocks(cpu, zone, order, mt, count=count, misses=misses)
         if order and blocks:
             yield self.tail_checks(cpu, len(blocks), order, misses)
-        for used in self.hooks.pcp_used:
-            used(cpu, pcp)
-        pcp.refill(blocks, pcp.place(order, mt), cold=cold)
-        for saw in self.hooks.pages_parked:
-            saw(cpu, pcp, blocks, order)
+        self.fill(cpu, pcp, blocks, order, mt, cold=cold)
         yield lock.release
 
     def free_pcppages_bulk(self, cpu: Cpu, zone: Zone, pcp: Pcp, count: int, first: int = 0) -> Program[None]:
@@ -199,10 +196,7 @@ class Allocator(BuddyPath, ABC):
         if parts.drain_pick == "before lock":
             yield self.k.pcp_pick * count
             self.must_have(cpu, pcp, pcp.count, count)
-            picked = pcp.take_round_robin(count)
-            for saw in self.hooks.pages_unparked:
-                for order, _, pfns in picked:
-                    saw(cpu, pcp, pfns, order)
+            picked = self.pick(cpu, pcp, count)
             yield lock.acquire
             yield from self.insert_blocks(cpu, zone, picked, picked=True)
         elif parts.drain_order == "round robin":
@@ -221,6 +215,22 @@ class Allocator(BuddyPath, ABC):
                 yield from self.insert_blocks(cpu, zone, [run])
         yield lock.release
 
+    def fill(self, cpu: Cpu, pcp: Pcp, blocks: list[int], order: int, mt: MigrateType, *, cold: bool = False) -> None:
+        """Put blocks on a pcp list that is empty, and tell those who watch pages."""
+        for used in self.hooks.pcp_used:
+            used(cpu, pcp)
+        pcp.refill(blocks, pcp.place(order, mt), cold=cold)
+        for saw in self.hooks.pages_parked:
+            saw(cpu, pcp, blocks, order)
+
+    def pick(self, cpu: Cpu, pcp: Pcp, count: int) -> list[Run]:
+        """Take `count` of the coldest pages off a pcp, round-robin over its lists, and tell those who watch pages."""
+        picked = pcp.take_round_robin(count)
+        for saw in self.hooks.pages_unparked:
+            for order, _, pfns in picked:
+                saw(cpu, pcp, pfns, order)
+        return picked
+
     def must_have(self, cpu: Cpu, pcp: Pcp, there: int, needed: int) -> None:
         """Begin to change a pcp's lists. Raises RuleBroken if pages that were there have gone: another has come."""
         for saw in self.hooks.pcp_used:
@@ -230,6 +240,25 @@ class Allocator(BuddyPath, ABC):
                 f"cpu {cpu.index} at cycle {cpu.clock} in {cpu.site}: the pcp list it works on has {there} pages, it "
                 f"had {needed}; an interrupt has used it meanwhile"
             )
+
+    # What a scheme does with a pcp's lists: `check` follows every page through these
+
+    def pop(self, cpu: Cpu, pcp: Pcp, mt: MigrateType, order: int = 0, *, cold: bool = False) -> int:
+        """Take a block off a pcp list, hottest first; its step is over. Raises RuleBroken if the list has none."""
+        place = pcp.place(order, mt)
+        self.must_have(cpu, pcp, len(pcp.lists[place]), 1)
+        pfn = pcp.pop(place, cold=cold)
+        for saw in self.hooks.pages_unparked:
+            saw(cpu, pcp, (pfn,), order)
+        return pfn
+
+    def push(self, cpu: Cpu, pcp: Pcp, pfn: int, mt: MigrateType, order: int = 0, *, cold: bool = False) -> None:
+        """Put a block at the head of a pcp list, or at its tail if cold; its step is over."""
+        for used in self.hooks.pcp_used:
+            used(cpu, pcp)
+        pcp.push(pfn, pcp.place(order, mt), cold=cold)
+        for saw in self.hooks.pages_parked:
+            saw(cpu, pcp, (pfn,), order)
 
     # Draining every CPU's lists
 

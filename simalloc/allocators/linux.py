@@ -78,15 +78,11 @@ class Linux(Allocator):
         if self.locks and not (yield from self.try_lock(cpu, pcp)):
             return (yield from self.rmqueue_buddy(cpu, zone, order, mt))
         pcp.tuning.on_alloc(1)
-        place = pcp.place(order, mt)
         pfn = None
         if (yield from self.has_block(cpu, zone, pcp, order, mt, cold=cold)):
             yield k.pcp_pop
             # Where only preemption is off, an IPI that drains, as v2 still has it (found in its review), may have come.
-            self.must_have(cpu, pcp, len(pcp.lists[place]), 1)
-            pfn = pcp.pop(place, cold=cold and self.generation.hot_cold)
-            for saw in self.hooks.pages_unparked:
-                saw(cpu, pcp, (pfn,), order)
+            pfn = self.pop(cpu, pcp, mt, order, cold=cold and self.generation.hot_cold)
             if self._counts_inside:
                 yield k.zone_counters
         if self.locks:
@@ -120,13 +116,8 @@ class Linux(Allocator):
             return
         yield k.event_counter
         yield k.pcp_push
-        place = pcp.place(order, mt)
-        for used in self.hooks.pcp_used:
-            used(cpu, pcp)
-        pcp.push(pfn, place, cold=cold and self.generation.hot_cold)
-        for saw in self.hooks.pages_parked:
-            saw(cpu, pcp, (pfn,), order)
-        if not (yield from self.committed(cpu, zone, pcp, 1, order, place)):
+        self.push(cpu, pcp, pfn, mt, order, cold=cold and self.generation.hot_cold)
+        if not (yield from self.committed(cpu, zone, pcp, 1, order, pcp.place(order, mt))):
             return
         if self.locks:
             yield from self.unlock(cpu, pcp)

@@ -15,7 +15,6 @@ import typer
 app = typer.Typer(
     name="simalloc",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -41,6 +40,12 @@ Overrides = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="change a key, such as allocator.high=1000; repeatable"),
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="where a run was saved")]
+Check = Annotated[
+    bool,
+    typer.Option(
+        "--check", help="check all along: no page lost or given out twice, and what else `check: true` checks"
+    ),
+]
 Plugins = Annotated[
     list[Path] | None,
     typer.Option("--plugin", metavar="FILE", help="Python file with your own allocator or workload; repeatable"),

@@ -41,6 +41,9 @@ def _told(error: Exception) -> int:
     if isinstance(error, OSError) and error.filename is None and not os.environ.get("SIMALLOC_TRACEBACK"):
         give_up_stdout(error)
         return 0
+    if isinstance(error, ImportError):
+        write_error(f"simalloc cannot be loaded: {error}. Install it whole: python -m pip install simalloc")
+        return exits.FAILED
     code = _known(error)
     if code is not None:
         write_error(str(error))

@@ -12,11 +12,6 @@ def shipped() -> dict[str, Path]:
     return {file.name.removesuffix(".trace.zst"): file for file in sorted(folder.glob("*.trace.zst"))}
 
 
-def found(name: Path) -> Path:
-    """Return the file of that name, or the shipped trace."""
-    return name if name.exists() else shipped().get(str(name), name)
-
-
 def zoneinfo_of(name: Path) -> Path | None:
     """Return the zoneinfo of a shipped trace; None for a file of somebody's own."""
     file = None if name.exists() else shipped().get(str(name))

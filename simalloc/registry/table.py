@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import TypeVar
 
@@ -58,6 +58,14 @@ class Table(dict[str, T]):
             del self[name], self._from[name]
         if names:
             self._tell()
+
+    def restore(self, names: Iterable[str]) -> None:
+        """Take out whatever has been added beside these names: for tests."""
+        kept = set(names)
+        for name in [name for name in self if name not in kept]:
+            del self[name]
+            self._from.pop(name, None)
+        self._tell()
 
     def names_of(self, plugin: Plugin) -> list[str]:
         """Return the names of what a plugin has added."""

@@ -35,6 +35,8 @@ FIELDS: dict[str, type] = {
     "definition": dict,
     "partial": str,
     "broken": list,
+    "plugins": list,
+    "details": list,
     "build": str,
 }
 TABLES = ("cases", "rows", "ledger", "locks", "latency", "prices")

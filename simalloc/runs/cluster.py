@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from socket import create_connection
+from threading import Thread
+from time import monotonic, sleep
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,7 +14,12 @@ from simalloc.runs.task import RunFailed, Take, Task, execute, failed
 from simalloc.scenario import ScenarioError
 
 TIMEOUT = 10
-"""Seconds to wait for the scheduler."""
+"""Seconds to wait for the scheduler, and for its first worker."""
+
+WITHOUT_WORKERS = 20
+"""Seconds after the last worker has gone until the sweep gives up."""
+
+LOOK_EVERY = 0.02
 
 
 class Cluster:
@@ -28,16 +36,42 @@ class Cluster:
             raise ScenarioError("--cluster: needs dask.distributed; pip install 'simalloc[cluster]'") from None
         _check_address(address)
         self._dask: Any = distributed
+        logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)  # what goes wrong is told here, once
+        self._client = self._connected(address)
         try:
-            self._client = self._dask.Client(address, timeout=TIMEOUT, set_as_default=False)
-        except (OSError, ValueError, TypeError) as error:
-            raise ScenarioError(f"--cluster {address}: no scheduler there: {_first_line(error)}") from None
+            self._client.wait_for_workers(1, timeout=TIMEOUT)
+        except (TimeoutError, OSError):
+            self._client.close(timeout=1)
+            raise ScenarioError(
+                f"--cluster {address}: the scheduler has no workers; start some (dask worker {address}) and try again"
+            ) from None
+
+    def _connected(self, address: str) -> Any:
+        """Return a client. Dask does not keep its own limit where somebody listens and says nothing."""
+        found: list[Any] = []
+
+        def connect() -> None:
+            try:
+                found.append(self._dask.Client(address, timeout=TIMEOUT, set_as_default=False))
+            except Exception as error:  # of Dask, tornado, ssl
+                found.append(error)
+
+        thread = Thread(target=connect, daemon=True)
+        thread.start()
+        thread.join(TIMEOUT + 2)
+        if not found:
+            raise ScenarioError(f"--cluster {address}: something listens there, but it does not answer as a scheduler")
+        if isinstance(found[0], Exception):
+            raise ScenarioError(f"--cluster {address}: no scheduler there: {_first_line(found[0])}")
+        return found[0]
 
     def outcomes(self, take: Take) -> Iterator[tuple[Task, str]]:
         """Do all runs that `take` gives. Raises RunFailed if the cluster goes away."""
         tasks: dict[str, Task] = {}
         finished = self._dask.as_completed(self._submitted(take, tasks), loop=self._client.loop, raise_errors=False)
-        for future in finished:
+        while finished.count():
+            self._await(finished)
+            future = next(finished)
             task = tasks.pop(future.key)
             if future.status == "cancelled":
                 raise RunFailed("the cluster went away")
@@ -47,6 +81,18 @@ class Cluster:
             )
             future.release()
             finished.update(self._submitted(take, tasks))
+
+    def _await(self, finished: Any) -> None:
+        """Wait for a run to finish. Raises RunFailed if for a while there has been no worker to finish any."""
+        seen = monotonic()
+        while not finished.has_ready():
+            sleep(LOOK_EVERY)
+            if self._client.status != "running":
+                raise RunFailed("the cluster went away")
+            if self._client.scheduler_info()["workers"]:
+                seen = monotonic()
+            elif monotonic() - seen > WITHOUT_WORKERS:
+                raise RunFailed(f"the cluster has had no workers for {WITHOUT_WORKERS} s; start some")
 
     def _submitted(self, take: Take, tasks: dict[str, Task]) -> list[Any]:
         futures = []
@@ -60,7 +106,7 @@ class Cluster:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.close()
+        self._client.close(timeout=2)
 
 
 def _check_address(address: str) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from simalloc.recorded.library import found
+from simalloc.recorded.library import shipped
 
 
 class InFolder(str):
@@ -19,7 +19,7 @@ class InFolder(str):
     def path(self) -> Path:
         """Return where the file is; a shipped recording may be named."""
         file = (self.folder or Path()) / Path(str(self)).expanduser()
-        return file if file.exists() else found(Path(str(self)))
+        return file if file.exists() else shipped().get(str(self), file)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return located, (str(self), self.folder)

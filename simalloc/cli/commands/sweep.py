@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from simalloc.cli import exits
-from simalloc.cli.app import MaxMemory, MaxTime, Overrides, Plugins, ScenarioFile, Seed, app, load_plugins
+from simalloc.cli.app import Check, MaxMemory, MaxTime, Overrides, Plugins, ScenarioFile, Seed, app, load_plugins
 from simalloc.cli.limits import kept, limits_of
 from simalloc.cli.progress import display
 from simalloc.cli.saving import make_folder
@@ -36,6 +36,7 @@ def sweep(
     cluster: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler to do it, such as tcp://10.0.0.1:8786")
     ] = None,
+    check: Check = False,
     max_time: MaxTime = None,
     max_memory: MaxMemory = None,
 ) -> None:
@@ -45,6 +46,7 @@ def sweep(
     from simalloc.scenario import find, load  # noqa: PLC0415
 
     fixed = [] if replications is None else [f"replications={replications}"]
+    fixed += ["check=true"] if check else []
     load_plugins(plugin)
     scenario = load(file, [*(set_ or ()), *fixed], seed, grid=grid or ())
     limits, jobs = limits_of(max_time, max_memory), jobs or os.cpu_count() or 1
