@@ -159,7 +159,8 @@ class _Source:
             except (KeyError, AttributeError, TypeError):  # it came by `<<` or by --set
                 break
             node = node[part]
-        return position[0] + 1, position[1] + 1
+        line, column = position or (0, 0)  # ruamel knows no place of an entry that a tag or `<<` made
+        return line + 1, column + 1
 
 
 def _has(node: Any, part: str | int) -> bool:
