@@ -150,7 +150,7 @@ class _Source:
     def _position(self, path: Path) -> tuple[int, int]:
         """Return line and column, from 1, of the key at `path`, or of the nearest key above it that exists."""
         node: Any = self.data
-        position = (0, 0)
+        position: tuple[int, int] | None = (0, 0)
         for part in path:
             if not _has(node, part):
                 break
