@@ -17,7 +17,7 @@ from simalloc.runs.replay import agrees, comparison, fraction_of, read_zones, re
 from simalloc.runs.simulation import Window
 from simalloc.scenario import ScenarioError, build, load
 from simalloc.traces import ftrace, recordings
-from tests.test_recorded import ALLOC, FREE, OURS, SHIPPED, Writer
+from tests.test_recorded import ALLOC, DRAIN, FREE, OURS, SHIPPED, Writer
 
 __all__ = ["trace"]
 
@@ -209,3 +209,15 @@ def test_a_trace_is_relative_to_its_scenario(tmp_path: Path, monkeypatch: pytest
     file.write_text(text.replace("NAME", "nope.zst"))
     with pytest.raises(ScenarioError, match=f"{tmp_path / 'nope.zst'}: cannot be read"):
         run(load(str(file)))
+
+
+@pytest.mark.parametrize("allocator", ["6.1-stable", "v6.12"])
+def test_a_drain_of_all_lists_is_replayed_as_one(allocator: str, trace: Writer) -> None:
+    for pfn in range(1, 6):
+        trace.add(FREE, pfn)
+    trace.add(ALLOC, 5, mt=1)
+    for pfn in range(1, 5):
+        trace.add(DRAIN, pfn, mt=1)
+    trace.add(FREE, 7).follow()
+    found = comparison(run(replay_scenario(trace.file, allocator)))["cpus"][0]
+    assert (found["recorded"]["drained"], found["simulated"]["drained"], found["first_difference"]) == (4, 4, None)

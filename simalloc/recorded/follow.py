@@ -73,6 +73,7 @@ class Follower:
     def _restart(self) -> None:
         self.faults = Faults()
         self.uncaused = 0
+        self.drain_alls = 0
         self._cpus: dict[int, CpuRecording] = {}
         self._lists: dict[tuple[int, int, int, int], RecordedList] = {}
         self._where: dict[int, RecordedList] = {}
@@ -136,7 +137,7 @@ class Follower:
             text = "it has no request of the page allocator: no mm_page_alloc and no mm_page_free"
             after = f" after the marker in line {reader.heard.marker_line}" if reader.heard.marker_line else ""
             raise RecordedError(self.name, text + after)
-        return Recording(self.name, reader.heard, cpus, self.faults, self.uncaused, self._highest + 1)
+        return Recording(self.name, reader.heard, cpus, self.faults, self.uncaused, self._highest + 1, self.drain_alls)
 
     # Writing requests
 
@@ -443,6 +444,7 @@ class Follower:
         self._moving[cpu] = self._moving.get(cpu, 0) + run.last - since
         count = self._counts.get((cpu, run.zone), 0)
         if not run.caused and not any(self._counts.get(owner) for owner in run.owners):
+            self.drain_alls += 1
             self._write(cpu, run.event, Op.DRAIN_ALL, _Held(UNKNOWN, 0, 0, 0), run.zone, count=run.pages)
         request = max(len(recording.spool) - 1, 0)
         recording.moves.append(

@@ -62,7 +62,10 @@ def _faults(faults: Faults) -> Iterator[str]:
 
 def _other(recording: Recording) -> Iterator[str]:
     if recording.uncaused:
-        yield f"{recording.uncaused} drains were brought about by no free (drain_all_pages, the vmstat worker)"
+        yield (
+            f"{recording.uncaused} drains were brought about by no free (drain_all_pages, the vmstat worker); "
+            "those that left nothing are replayed where callers drain (v6.0 and later)"
+        )
     before = sum(sum(cpu.initial.values()) for cpu in recording.cpus)
     if before:
         yield f"{before} blocks must have been on pcp lists when the recording began, and are put there"

@@ -196,6 +196,8 @@ class Recording:
     """Drains that no free brought about."""
     frames: int = 0
     """Pages up to the highest of which it tells."""
+    drain_alls: int = 0
+    """Of those drains, how many left nothing on the lists: they are replayed as drain_all_pages."""
 
     def requests(self) -> int:
         """Count them."""

@@ -150,7 +150,7 @@ class _Source:
     def _position(self, path: Path) -> tuple[int, int]:
         """Return line and column, from 1, of the key at `path`, or of the nearest key above it that exists."""
         node: Any = self.data
-        position = (0, 0)
+        position: tuple[int, int] | None = (0, 0)
         for part in path:
             if not _has(node, part):
                 break
@@ -159,7 +159,8 @@ class _Source:
             except (KeyError, AttributeError, TypeError):  # it came by `<<` or by --set
                 break
             node = node[part]
-        return position[0] + 1, position[1] + 1
+        line, column = position or (0, 0)  # ruamel knows no place of an entry that a tag or `<<` made
+        return line + 1, column + 1
 
 
 def _has(node: Any, part: str | int) -> bool:

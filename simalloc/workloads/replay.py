@@ -168,6 +168,9 @@ class Replay(Workload):
             )
         fits = traced[-1].cpu < self.width
         self.by_number = {cpu.cpu if fits else place: cpu for place, cpu in enumerate(traced)}
+        # By IPI or worker, the clocks of CPUs that sleep between requests could not run ahead: that is left out.
+        if self.recording.drain_alls and allocator.generation.drain_by == "caller":
+            allocator.expect_drains()
         self.copies = [Copy(len(traced) > 1) for _ in range(spec.copies)]
         self.line = [0] * there
         self.requests = [0] * there
@@ -312,6 +315,8 @@ class Replay(Workload):
             self._charge(cpu, "list free", began, len(group))
         elif first.op == Op.DRAIN_ALL and self.allocator.drains_on_failure:
             yield from self.allocator.drain_all_pages(cpu)
+        elif first.op == Op.VMSTAT:
+            yield from self.allocator.vmstat_update(cpu)
 
     def _charge(self, cpu: Cpu, what: str, began: int, calls: int) -> None:
         self.cycles[cpu.index][what] += cpu.clock - began
