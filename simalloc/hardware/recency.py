@@ -57,7 +57,7 @@ class Recency:
             return []
         begin = self.uses
         end = self.uses = begin + count
-        before = self._replace_run(pfns[0], begin, count) if is_run(pfns) else self._replace(pfns, begin)
+        before = self._replace_run(pfns[0], begin + 1, 1, count) if is_run(pfns) else self._replace(pfns, begin)
         # No distance is less than the first of these two, none more than the second.
         warmest = bisect_right(self._from, begin + 1 - max(before)) - 1
         coldest = bisect_right(self._from, end - min(before)) - 1
@@ -65,26 +65,39 @@ class Recency:
             return [(warmest, count)]
         return self._by_level(list(map(sub, range(begin + 1, end + 1), before)))
 
-    def _replace_run(self, first: int, begin: int, count: int) -> array[int]:
-        """Number the uses of neighbours, all in one chunk, from `begin + 1` on; return the last use of each before."""
+    def _replace_run(self, first: int, number: int, step: int, count: int) -> array[int]:
+        """Number the uses of neighbours in one chunk from `number` by `step`; return the last use of each before."""
         chunk, place = self._last.chunk(first), first & CHUNK_MASK
         before = chunk[place : place + count]
-        chunk[place : place + count] = array("q", range(begin + 1, begin + count + 1))
+        chunk[place : place + count] = array("q", range(number, number + step * count, step))
         return before
 
     def _replace(self, pfns: Sequence[int], begin: int) -> array[int]:
-        """Number the uses of any frames from `begin + 1` on, run by run; return the last use of each before."""
+        """Number the uses of any frames from `begin + 1` on; return the last use of each before.
+
+        Lists are last in, first out, so pages often come in descending order: they are then gone through backwards.
+        """
+        ends = run_ends(pfns)
+        if 2 * len(ends) > len(pfns):
+            backwards = pfns[::-1]
+            fewer = run_ends(backwards)
+            if len(fewer) < len(ends):
+                return self._replace_runs(backwards, fewer, begin + len(pfns), -1)[::-1]
+        return self._replace_runs(pfns, ends, begin + 1, 1)
+
+    def _replace_runs(self, pfns: Sequence[int], ends: Sequence[int], number: int, step: int) -> array[int]:
+        """Number the uses of runs of frames that end at `ends`; return the last use of each before."""
         before, done = array("q"), 0
-        for end in run_ends(pfns):
+        for end in ends:
             while done < end:
                 pfn = pfns[done]
                 count = min(end - done, CHUNK - (pfn & CHUNK_MASK))
                 if count == 1:
                     chunk, place = self._last.chunk(pfn), pfn & CHUNK_MASK
                     before.append(chunk[place])
-                    chunk[place] = begin + done + 1
+                    chunk[place] = number + step * done
                 else:
-                    before += self._replace_run(pfn, begin + done, count)
+                    before += self._replace_run(pfn, number + step * done, step, count)
                 done += count
         return before
 
