@@ -30,7 +30,16 @@ autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 # Names of other projects cannot be looked up: the build uses no network.
 # Type variables and aliases of requests are in annotations only.
-nitpick_ignore_regex = [("py:.*", r"(?!simalloc).*"), ("py:.*", r"simalloc\.machine\..*\.(Op|T|Post)")]
+nitpick_ignore_regex = [
+    ("py:.*", r"(?!simalloc).*"),
+    ("py:.*", r"simalloc\.machine\..*\.(Op|T|Post)"),
+    # Inner classes that signatures name, and that neither callers nor authors of plugins need.
+    ("py:.*", r"simalloc\.(api\.marking\.T|registry\.plugin\.Plugin|registry\.table\.Table)"),
+    ("py:.*", r"simalloc\.(testing\.conformance\.Checked|runs\.plan\.Plan|runs\.task\.Task)"),
+    ("py:.*", r"simalloc\.recorded\.recording\.Totals"),
+]
+# `Tuning` is described where it is defined and where it is imported from.
+suppress_warnings = ["ref.python"]
 
 maximum_signature_line_length = 80
 

@@ -104,7 +104,7 @@ def test_explain_irqsoff_tells_the_story_of_a_window() -> None:
     only = ["--set", "compare=[{label: a, allocator: v4.10}]", "--set", "machine.cpus=2"]
     text = simalloc("run", "irq-latency", *only, "--explain-irqsoff", "700ns").stdout
     assert "interrupts off for" in text
-    assert "the lock was held meanwhile by" in text
+    assert "zone->lock (Normal 0.0) was held meanwhile by" in text
 
 
 def test_plot_draws_a_saved_run_again(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def run_with(here: Path, name: str, jobs: int, *options: str) -> subprocess.Comp
 
 def partial(here: Path) -> tuple[str, set[str]]:
     result = json.loads((here / "o" / "result.json").read_text())
-    return result["partial"], {row["name"] for row in result["rows"]}
+    return result["partial"], {row["interrupts.0.name"] for row in result["rows"]}
 
 
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
@@ -139,7 +139,10 @@ def test_a_run_as_json_that_is_stopped_prints_what_there_is_and_saves_nothing(he
 def test_a_worker_that_is_killed_takes_only_its_own_run_with_it(here: Path) -> None:
     done = run_with(here, "SIGKILL", 2)
     assert (done.returncode, partial(here)) == (1, ("4 of 8 runs", {"fine"}))
-    assert "b, name SIGKILL, replication 1: the worker process died of SIGKILL (out of memory?)" in done.stderr
+    assert (
+        "b, interrupts.0.name SIGKILL, replication 1: the worker process died of SIGKILL (out of memory?)"
+        in done.stderr
+    )
 
 
 def test_a_worker_does_not_answer_the_signals_of_its_terminal(here: Path) -> None:

@@ -13,8 +13,8 @@ _ABOUT = {
     "lock_times": "how long locks are waited for and held: survival curves on logarithmic axes",
     "irq_windows": "how long interrupts are off: windows counted by length and by cause, with the longest marked",
     "timeline": "what every CPU does in a few microseconds: contexts, functions, waits, holds, hand-overs",
-    "replay_counts": "pages on the pcp lists over time, of a traced kernel and of the simulated one",
     "pcp_counts": "pages on the pcp lists over time, with high and high - batch",
+    "replay_counts": "pages on the pcp lists over time, of a traced kernel and of the simulated one",
 }
 
 FIGURE_ABOUT: Table[str] = Table("figure", _ABOUT)
