@@ -293,7 +293,8 @@ def test_a_full_recording_is_whole_up_to_where_it_ends() -> None:
     full, whole = at_random("v4.10", 500, 300), at_random("v4.10", 500)
     head = next(row for row in full.rows() if row["kind"] == "recording")
     assert full.full
-    assert 300 < len(full.records) < 450
+    # It ends where the slowest CPU was when the limit was reached: what faster ones had recorded after that is dropped.
+    assert 270 < len(full.records) < 450
     end = head["end"]
     assert steps_between(full.rows(), 0, end) == steps_between(whole.rows(), 0, end)
 
