@@ -37,6 +37,12 @@ def test_repeat_is_flat_and_bulk_is_not() -> None:
     assert (times["repeat", 8] / times["repeat", 1], times["alloc", 8] > 1.5 * times["alloc", 1]) == (1.0, True)
 
 
+def test_a_pcps_own_lock_is_own_work_so_that_the_time_in_locks_bounds_that_of_an_allocation() -> None:
+    result = run(build(small(sweep={"machine.cpus": [8, 16]})))
+    in_locks = value(result, "alloc_hold", cpus=16) + value(result, "alloc_transfer", cpus=16)
+    assert 16 * in_locks <= value(result, "alloc", cpus=16)
+
+
 def test_parts_of_a_call_add_up_to_its_time() -> None:
     result = run(build(small()))
     parts = sum(value(result, f"alloc_{part}") for part in ("own", "wait", "hold", "transfer"))

@@ -39,7 +39,7 @@ class SpinLock:
     costs that line's transfer, one that is handed over what its kind says; `lines` more cache lines, which the lock
     protects, come with it wherever the holder changes. `seed` is for kinds that draw who is next. Locks made under one
     name are of one class; `of` says which object this one protects, such as a zone. `taken_in` and `taken_by` are the
-    function and the context that took it last.
+    function and the context that took it last. `is_private`: it has been taken as one that no other CPU asks for.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class SpinLock:
         self.asking: set[int] = set()
         self.set_aside: deque[Waiter] = deque()
         self.local_handovers = 0
+        self.is_private = False
         self.acquire = Acquire(self)
         self.trylock = TryAcquire(self)
         self.release = Release(self)
@@ -94,6 +95,7 @@ class SpinLock:
             return False
         self.holder = cpu
         self.held_since = cpu.clock
+        self.is_private = True
         self.taken_in, self.taken_by = cpu.site, cpu.context
         cpu.note_lock(self)
         for saw in self.machine.hooks.lock_acquired:

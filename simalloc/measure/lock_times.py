@@ -34,6 +34,8 @@ class LockTimes(Instrument):
     A cycle counts once: to the wait that goes on, else to the lock taken last. Waiting includes the hand-over of the
     lock's own line; `moved` are the lines fetched inside a hold, which is the rest of `held`. `... in use` is told of
     too: from a lock's acquisition to its release, whatever else its holder did meanwhile.
+
+    A lock that no other CPU asks for (a pcp's own) is left out: it is its CPU's own work, and keeps nobody waiting.
     """
 
     def __init__(self, tell: Tell | None = None) -> None:
@@ -46,6 +48,8 @@ class LockTimes(Instrument):
 
     def lock_acquired(self, cpu: Cpu, lock: SpinLock, waited: int, contended: bool) -> None:
         """Count the wait; a hold begins."""
+        if lock.is_private:
+            return
         now, holds = cpu.clock, self._holds.setdefault(cpu.index, [])
         tally, fetched = cpu.tally, cpu.tally[cpu.machine.transfer_step.index]
         if contended:
@@ -60,18 +64,12 @@ class LockTimes(Instrument):
 
     def lock_released(self, cpu: Cpu, lock: SpinLock, held: int) -> None:
         """Count the hold."""
+        if lock.is_private:
+            return
         holds = self._holds[cpu.index]
         self._count(cpu, cpu.clock)
         place = next(i for i in range(len(holds) - 1, -1, -1) if holds[i].lock is lock)
         self._end(cpu, holds.pop(place), held)
-
-    def lock_hits(self, cpu: Cpu, lock: SpinLock, held: int, times: int) -> None:
-        """Count a stride's holds."""
-        key, now, cycles = (cpu.index, lock.name), cpu.clock, held * times
-        self.held[key] = self.held.get(key, 0) + cycles
-        if self._tell:
-            self._tell(f"{lock.name} held", now - cycles, now, cycles)
-            self._tell(f"{lock.name} in use", now - cycles, now, cycles)
 
     def _count(self, cpu: Cpu, to: int) -> None:
         """Count the cycles up to `to` to what went on in them: a wait that has not ended, or else a hold."""
