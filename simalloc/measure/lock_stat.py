@@ -79,12 +79,17 @@ class ClassStat:
             "acq_bounces": self.acq_bounces,
             "acquisitions": self.acquisitions,
             **self.hold.columns("holdtime"),
-            "waiters_at": dict(self.waiters_at.most_common()),
-            "holders_at": dict(self.holders_at.most_common()),
-            "hold_by_activity": dict(self.hold_by_activity.most_common()),
+            "waiters_at": _most_first(self.waiters_at),
+            "holders_at": _most_first(self.holders_at),
+            "hold_by_activity": _most_first(self.hold_by_activity),
             "wait_histogram": [list(each) for each in self.wait.histogram()],
             "hold_histogram": [list(each) for each in self.hold.histogram()],
         }
+
+
+def _most_first(counted: Counter[str]) -> dict[str, int]:
+    """Order by count, then by name: never by who happened to be met first."""
+    return dict(sorted(counted.items(), key=lambda each: (-each[1], each[0])))
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -115,6 +120,10 @@ class LockStat(Instrument):
         entry = self._entry(lock)
         entry.acquisitions += times
         entry.hold.counts[held] += times
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row a class, by name: which lock is taken first may differ between runs that are otherwise equal."""
+        return [entry.row() for entry in sorted(self.classes.values(), key=lambda each: each.lock)]
 
     def _entry(self, lock: SpinLock) -> ClassStat:
         entry = self.classes.get(lock.lock_class)

@@ -77,7 +77,7 @@ def ensure(plugins: Iterable[Plugin]) -> None:
         if plugin.how == "installed":
             has = f"has {here.name} with other code" if here else "does not have it"
             raise PluginError(f"{plugin.name}: this worker {has}; install the same version there")
-        if any(table.names_of(plugin) for table in TABLES.values()) and plugin.how == "session":
+        if plugin.how == "session" and _has_registered(plugin):
             continue
         _run(plugin)
 
@@ -89,7 +89,7 @@ def loaded_from(module: str) -> Plugin | None:
 
 def _run(plugin: Plugin) -> Plugin:
     before = _loaded.get(plugin.module)
-    if before is not None and before.code == plugin.code:
+    if before is not None and before.code == plugin.code and _has_registered(before):
         return before
     FILES.add(plugin.file)
     code = _compile(plugin)
@@ -103,7 +103,7 @@ def _run(plugin: Plugin) -> Plugin:
     try:
         with _as_loading(plugin):
             exec(code, module.__dict__)
-        if not any(table.names_of(plugin) for table in TABLES.values()):
+        if not _has_registered(plugin):
             raise PluginError(f"{plugin.file}: registers nothing; mark a class with @simalloc.api.register")
     except BaseException:
         _forget(plugin)
@@ -111,6 +111,10 @@ def _run(plugin: Plugin) -> Plugin:
         raise
     _loaded[plugin.module] = plugin
     return plugin
+
+
+def _has_registered(plugin: Plugin) -> bool:
+    return any(table.names_of(plugin) for table in TABLES.values())
 
 
 def _compile(plugin: Plugin) -> CodeType:

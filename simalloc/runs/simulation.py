@@ -202,7 +202,7 @@ def _run_case(scenario: Scenario, index: int, window: Window | None, lockdep: Lo
         case.label,
         measured,
         [asdict(row) for row in ledger(model.machine)],
-        [entry.row() for entry in lock_stat.classes.values()],
+        lock_stat.rows(),
         list(latency.rows()),
         timeline.rows() if timeline else [],
         workload.details(),
