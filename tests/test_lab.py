@@ -244,7 +244,8 @@ def test_a_slider_moves_and_the_graph_is_what_run_gives(server: str, browser: we
 
     wrong = browser.find_element(By.ID, "lab-error")
     assert wrong.text == ""
-    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+    logged: list[dict[str, str]] = browser.get_log("browser")  # type: ignore[no-untyped-call]
+    assert [entry for entry in logged if entry["level"] == "SEVERE"] == []
     loaded = browser.execute_script("return performance.getEntriesByType('resource').map((each) => each.name)")
     assert [name for name in loaded if not name.startswith(server)] == []
 
