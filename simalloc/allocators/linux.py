@@ -34,7 +34,7 @@ class Linux(Allocator):
     """A generation of Linux: enter the pcp's section, use its lists, leave; where it may not be entered, buddy lists.
 
     Where no other CPU drains a pcp its lock is two steps and a flag, which leaves hits to strides; where one may, it
-    is a real spinlock.
+    is a real spinlock (`locks_are_real`).
     """
 
     hits_are_constant: ClassVar[bool] = True
@@ -57,7 +57,13 @@ class Linux(Allocator):
         self.giving_up = steps.named(UNDOES[name] for name in reversed(entry.enters))
         self.masks = entry.masks
         self.locks = entry.locks
+        self.locks_are_real = False
         self.pcp_lock: defaultdict[Pcp, SpinLock] = defaultdict(self._new_pcp_lock)
+
+    def expect_drains(self) -> None:
+        """Let failed allocations drain all lists; that makes the pcps' locks ones that others take."""
+        super().expect_drains()
+        self.locks_are_real = True
 
     def _new_pcp_lock(self) -> SpinLock:
         return self.k.lock("pcp->lock", PCP_LINES - 1, acquire=self.k.pcp_trylock, release=self.k.pcp_unlock)
@@ -107,10 +113,9 @@ class Linux(Allocator):
             return
         cpu.site = "free_unref_page"
         yield k.free_prepare
-        mt = self.views[zone][cpu.index].pageblock_type(pfn)
+        pcp, mt = self.home(cpu, zone, pfn)
         for step in self.entering:
             yield step
-        pcp = zone.pcps[cpu.index]
         if self.locks and not (yield from self.try_lock(cpu, pcp)):
             yield from self.free_one_page(cpu, zone, pfn, order, mt)
             return
@@ -123,6 +128,10 @@ class Linux(Allocator):
             yield from self.unlock(cpu, pcp)
         for step in self.leaving_free:
             yield step
+
+    def home(self, cpu: Cpu, zone: Zone, pfn: int) -> tuple[Pcp, MigrateType]:
+        """Return the pcp that a page is freed to, this CPU's own, and on which type's list."""
+        return zone.pcps[cpu.index], self.views[zone][cpu.index].pageblock_type(pfn)
 
     def is_barred(self, cpu: Cpu) -> bool:
         """Whether this context may not use the pcp lists."""
@@ -155,6 +164,8 @@ class Linux(Allocator):
         pcp.tuning.on_free(frees, order)
         pages = pcp.tuning.drain(pcp.count, order, self.views[zone][cpu.index].pressure)
         chunk = pcp.batch if self.generation.drain_chunk == "batch" else pages
+        if pages > 0:
+            yield from self.before_drain(cpu, pcp)
         while pages > 0:
             if not self.masks:
                 yield self.k.irq_save
@@ -170,6 +181,10 @@ class Linux(Allocator):
                 return False
         return True
 
+    def before_drain(self, cpu: Cpu, pcp: Pcp) -> Program[None]:  # noqa: ARG002
+        """Do what a drain needs under the pcp's protection alone; nothing, in any kernel."""
+        yield from ()
+
     # The pcp's lock
 
     def try_lock(self, cpu: Cpu, pcp: Pcp) -> Program[bool]:
@@ -178,7 +193,7 @@ class Linux(Allocator):
             yield from self.wait_for_lock(cpu, pcp)
             return True
         lock = self.pcp_lock[pcp]
-        if self.drains_on_failure:
+        if self.locks_are_real:
             got = yield lock.trylock
         else:
             yield self.k.pcp_trylock
@@ -192,7 +207,7 @@ class Linux(Allocator):
     def wait_for_lock(self, cpu: Cpu, pcp: Pcp) -> Program[None]:
         """Take it, waiting if another CPU has it; this one cannot."""
         lock = self.pcp_lock[pcp]
-        if self.drains_on_failure:
+        if self.locks_are_real:
             yield lock.acquire
         else:
             yield self.k.pcp_trylock
@@ -202,7 +217,7 @@ class Linux(Allocator):
     def unlock(self, cpu: Cpu, pcp: Pcp) -> Program[None]:
         """Let go of it."""
         lock = self.pcp_lock[pcp]
-        if self.drains_on_failure:
+        if self.locks_are_real:
             yield lock.release
         else:
             yield self.k.pcp_unlock
@@ -245,7 +260,7 @@ class Linux(Allocator):
         if not self.locks:
             yield from super().drain_pages(cpu, zone, owner, pages=pages)
             return
-        k, pcp, real = self.k, zone.pcps[(owner or cpu).index], self.drains_on_failure
+        k, pcp, real = self.k, zone.pcps[(owner or cpu).index], self.locks_are_real
         left = pages
         while True:
             cpu.site = "drain_pages_zone"
@@ -256,6 +271,7 @@ class Linux(Allocator):
             if self.generation.drain_all_chunk == "largest":
                 count = min(count, pcp.batch << (pcp.tuning.sizes.scale_max or 0))
             if count:
+                yield from self.before_drain(cpu, pcp)
                 if not self.masks:
                     yield k.irq_save
                 yield from self.free_pcppages_bulk(cpu, zone, pcp, count)

@@ -22,7 +22,8 @@ from simalloc.allocators.generation import (
     ListFree,
 )
 from simalloc.allocators.linux import Linux
-from simalloc.memory import Tuning, sizes_v4_10, sizes_v4_19, sizes_v5_14, sizes_v6_7
+from simalloc.allocators.pcp_buddy import PcpBuddy
+from simalloc.memory import PAGEBLOCK_ORDER, Tuning, sizes_v4_10, sizes_v4_19, sizes_v5_14, sizes_v6_7
 from simalloc.memory.tuning import DEFAULT_SCALE_MAX, AutoTuned, BlocksDrainAll, DoublingDrains, LaterBursts
 from simalloc.registry import Table
 
@@ -207,12 +208,22 @@ def _rows() -> Iterator[Generation]:
         tuning=LaterBursts,
     )
     yield v6_16
-    yield replace(
+    v6_19 = replace(
         v6_16,
         name="v6.19",
         about="a drain that is due lets others in after every batch; if one has taken the lock the rest is forgotten",
         models="Linux v6.19 (Message-Id 20251013190812.787205-4)",
         drain_chunk="batch",
+    )
+    yield v6_19
+    yield replace(
+        v6_19,
+        name="pcp-buddy-rfc",
+        about="CPUs own whole pageblocks, split and merge them on the pcp; a page is freed to its block's owner",
+        models="RFC of 3 April 2026 (Message-Id 20260403194526.477775-1), on v6.19 here; not merged",
+        scheme=PcpBuddy,
+        drain_chunk="all",
+        pcp_orders=range(PAGEBLOCK_ORDER + 1),
     )
 
 

@@ -17,6 +17,9 @@ from simalloc.scenario.load import with_settings
 
 BULK_PAGES = 64
 
+SHORT_LISTS = 1200
+"""The high mark, in pages, up to which lists are filled where hits are simulated one by one, which takes long."""
+
 
 @dataclass(frozen=True)
 class Explained:
@@ -72,9 +75,13 @@ def explain(allocator: str, machine: Mapping[str, Any] | None = None, settings: 
     """Run each path of `allocator` once in each context and return what it did.
 
     `machine` has keys as in a scenario, such as {"costs": {"irq_restore": 7}}; `settings` are `key=value` for any key.
+    Where a scheme's hits are not counted its lists are kept short (`SHORT_LISTS`): a drain then moves less.
     Raises ScenarioError for an unknown allocator, and for keys that are wrong.
     """
     scenario = explained_scenario(allocator, machine, settings)
+    case = scenario.cases[0]
+    if not case.version.scheme.hits_are_constant and case.sizes.high > SHORT_LISTS:
+        scenario = explained_scenario(allocator, machine, [*settings, f"allocator.high={SHORT_LISTS}"])
     with blame((RuleBroken, Stuck)):
         return [
             found for context in (Context.TASK, Context.SOFTIRQ, Context.HARDIRQ) for found in _in(context, scenario)
