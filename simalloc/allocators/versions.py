@@ -200,8 +200,16 @@ def _rows() -> Iterator[Generation]:
         fallback="whole blocks, way remembered",
     )
     yield v6_12
-    v6_16 = replace(
+    v6_15 = replace(
         v6_12,
+        name="v6.15",
+        about="allocations and frees that wait for no lock, for any context (BPF)",
+        models="Linux v6.15 (97769a53f117, 8c57b687e833)",
+        nolock=True,
+    )
+    yield v6_15
+    v6_16 = replace(
+        v6_15,
         name="v6.16",
         about="a burst of blocks takes the lists along only after half of high_min has been freed in a row",
         models="Linux v6.16 (Message-Id 20250407105219.55351-1)",
