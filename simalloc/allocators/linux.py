@@ -150,13 +150,18 @@ class Linux(Allocator):
     ) -> Program[bool]:
         """Refill the list if it is empty; return whether it has a block then."""
         place = pcp.place(order, mt)
-        if not pcp.lists[place]:
+        if not pcp.lists[place] and not (order and self.takes_one(cpu)):
             if not self.masks:
                 yield self.k.irq_save
             yield from self.rmqueue_bulk(cpu, zone, pcp, mt, order=order, cold=cold and self.generation.hot_cold)
             if not self.masks:
                 yield self.k.irq_restore
         return bool(pcp.lists[place])
+
+    def takes_one(self, cpu: Cpu) -> bool:
+        """Whether a request for a block, here, takes only that from the buddy lists: those of interrupts are atomic."""
+        rule = self.generation.atomic_blocks
+        return rule != "refill" and cpu.in_interrupt() and (rule == "one at a time" or self.is_below_low(cpu))
 
     def committed(self, cpu: Cpu, zone: Zone, pcp: Pcp, frees: int, order: int, place: int) -> Program[bool]:
         """Drain what is due now that `frees` blocks have been pushed, the last to list `place`.

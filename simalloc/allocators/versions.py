@@ -224,6 +224,21 @@ def _rows() -> Iterator[Generation]:
         drain_chunk="batch",
     )
     yield v6_19
+    v7_1 = replace(
+        v6_19,
+        name="v7.1",
+        about="an interrupt that finds no block on its pcp, and memory below LOW, takes one and no refill",
+        models="Linux v7.1 (F. van der Linden, linux-mm, 20 March 2026)",
+        atomic_blocks="one at a time below LOW",
+    )
+    yield v7_1
+    yield replace(
+        v7_1,
+        name="v7.3",
+        about="so does any interrupt that finds no block of order 1 or more on its pcp",
+        models="Linux v7.3 (7a496b133387)",
+        atomic_blocks="one at a time",
+    )
     yield replace(
         v6_19,
         name="pcp-buddy-rfc",
