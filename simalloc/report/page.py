@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from io import StringIO
 from typing import Any
 
@@ -37,7 +38,7 @@ def report_html(result: Result) -> str:
         tables=result_tables(result),
         prices=price_table(result),
         timeline=timeline,
-        scenario=_yaml(result.definition),
+        scenario=scenario_text(result.definition),
         style=_asset(environment, "report.css"),
         scripts=[_asset(environment, name) for name in ("sort.js", "timeline.js")[: 2 if timeline else 1]],
     )
@@ -50,7 +51,7 @@ def _asset(environment: Environment, name: str) -> Markup:
     return Markup(environment.loader.get_source(environment, name)[0])
 
 
-def _yaml(definition: dict[str, Any]) -> str:
+def scenario_text(definition: Mapping[str, Any]) -> str:
     """Return a scenario as people write it: what is short on one line."""
     yaml: Any = YAML()
     text = StringIO()
