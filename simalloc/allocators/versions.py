@@ -200,8 +200,16 @@ def _rows() -> Iterator[Generation]:
         fallback="whole blocks, way remembered",
     )
     yield v6_12
-    v6_16 = replace(
+    v6_15 = replace(
         v6_12,
+        name="v6.15",
+        about="allocations and frees that wait for no lock, for any context (BPF)",
+        models="Linux v6.15 (97769a53f117, 8c57b687e833)",
+        nolock=True,
+    )
+    yield v6_15
+    v6_16 = replace(
+        v6_15,
         name="v6.16",
         about="a burst of blocks takes the lists along only after half of high_min has been freed in a row",
         models="Linux v6.16 (Message-Id 20250407105219.55351-1)",
@@ -216,6 +224,21 @@ def _rows() -> Iterator[Generation]:
         drain_chunk="batch",
     )
     yield v6_19
+    v7_1 = replace(
+        v6_19,
+        name="v7.1",
+        about="an interrupt that finds no block on its pcp, and memory below LOW, takes one and no refill",
+        models="Linux v7.1 (F. van der Linden, linux-mm, 20 March 2026)",
+        atomic_blocks="one at a time below LOW",
+    )
+    yield v7_1
+    yield replace(
+        v7_1,
+        name="v7.3",
+        about="so does any interrupt that finds no block of order 1 or more on its pcp",
+        models="Linux v7.3 (7a496b133387)",
+        atomic_blocks="one at a time",
+    )
     yield replace(
         v6_19,
         name="pcp-buddy-rfc",

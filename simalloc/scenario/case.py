@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from simalloc.memory import PcpSizes, ZoneFacts, size_of
 from simalloc.memory.watermarks import Watermarks
 from simalloc.scenario.errors import Path, Problem
 from simalloc.scenario.machine import MachineSpec
-from simalloc.scenario.parts import AllocatorSpec, MemorySpec
+from simalloc.scenario.parts import AllocatorSpec, InterruptSpec, MemorySpec
 from simalloc.workloads import WorkloadSpec
 
 
@@ -54,6 +54,16 @@ class Case:
     def interval_is_the_workloads(self) -> bool:
         """Whether one run gives figures with intervals, or figures that cannot vary."""
         return self.workload.has_intervals() or self.machine.cpus == 1
+
+
+def check_interrupts(sources: Sequence[InterruptSpec], version: Generation) -> None:
+    """Raise Problem if a handler is to allocate in a way that the allocator does not have."""
+    for i, source in enumerate(sources):
+        if source.nolock_pages and not version.nolock:
+            raise Problem(
+                ("interrupts", i, "nolock_pages"),
+                f"{version.name} has no allocation that waits for no lock; v6.15 is the first kernel that has",
+            )
 
 
 def check_fit(path: Path, case: Case) -> None:
