@@ -75,6 +75,11 @@ def check_fit(path: Path, case: Case) -> None:
             (*path, "workload", "api"),
             f"{version.name} has no bulk API; use api: single, or an allocator that has one: {', '.join(with_bulk)}",
         )
+    if workload.uses_lists() and version.bulk is not None and not version.bulk.lists:
+        raise Problem(
+            (*path, "workload", "api"),
+            f"{version.name} has no bulk API that makes lists (v6.14 dropped it); use api: bulk, for an array",
+        )
     if workload.uses_bulk() and workload.highest_order():
         raise Problem((*path, "workload", "order"), "the bulk API gives order-0 pages only; use api: single")
     if workload.highest_order() and case.memory.initial == "fragmented":
