@@ -6,7 +6,7 @@ PINNED := $(if $(CI),--constraint .ci/constraints.txt)
 BIN := .venv/bin
 
 
-.PHONY: run compiled test lint types imports tests compiled-tests compiler scenarios notebooks course docs stored browser clean fuzz soak package lowest lock sbom man
+.PHONY: validation run compiled test lint types imports tests compiled-tests compiler scenarios notebooks course docs stored browser clean fuzz soak package lowest lock sbom man
 
 run: .venv/installed
 	$(BIN)/simalloc run pagealloc-2017
@@ -55,6 +55,12 @@ build/notebooks/%.ipynb: notebooks/%.ipynb .venv/dev $(shell find simalloc scena
 # Open the course in JupyterLab.
 course: .venv/course
 	$(BIN)/jupyter lab notebooks
+
+# The published record, simulated: some minutes. Look at the difference before a commit.
+validation: .venv/dev
+	$(BIN)/simalloc validate --format json > docs/validation.json.new || test $$? = 1
+	mv docs/validation.json.new docs/validation.json
+	PYTHONPATH=docs $(BIN)/python -m simalloc_docs.validation_page
 
 # A broken link, an undocumented name or anything else Sphinx warns of is an error.
 docs: .venv/docs

@@ -20,6 +20,8 @@ WORKLOADS: dict[str, dict[str, Any]] = {
     "page-fault": {"kind": "page-fault", "mapping": 60, **SHORT_TIME},
     "nic-rx": {"kind": "nic-rx", "queues": 1, "queue_mpps": 3.0, "ring": 64, "warmup_ms": 0.0, **SHORT_TIME},
     "producer-consumer": {"kind": "producer-consumer", "queue": 16, **SHORT_TIME},
+    "purger": {"kind": "purger", "extent": 4, "touch": "30ns", **SHORT_TIME},
+    "exit": {"kind": "exit", "pages": 40},
     "mixed": {"kind": "mixed", "hold": 64, **SHORT_TIME},
     "lock-loop": {"kind": "lock-loop", **SHORT_TIME},
 }
@@ -29,6 +31,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "page-fault": {"mapping": 30},
     "nic-rx": {"api": "bulk"},
     "producer-consumer": {"queue": 4},
+    "purger": {"extent": 8},
+    "exit": {"faulted_by": 1},
     "mixed": {"hold": 8},
     "lock-loop": {"hold": "300ns"},
 }

@@ -117,6 +117,18 @@ WORKLOADS: st.SearchStrategy[Part] = st.one_of(
     ),
     st.fixed_dictionaries(
         {
+            "kind": st.just("purger"),
+            "purgers": st.integers(1, 2),
+            "extent": st.just(40),
+            "touch": TIMES,
+            "milliseconds": st.just(0.03),
+        }
+    ),
+    st.fixed_dictionaries(
+        {"kind": st.just("exit"), "pages": st.just(90), "threads": st.integers(1, 3), "touch": TIMES}
+    ),
+    st.fixed_dictionaries(
+        {
             "kind": st.just("mixed"),
             "think": TIMES,
             "operations": st.just(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from simalloc_docs.markdown import toctree
 
-OTHERS = {"index", "quickstart", "reference", "model", "design", "glossary"}
+OTHERS = {"index", "quickstart", "reference", "model", "validation", "design", "glossary"}
 """Pages there that are no guides."""
 
 

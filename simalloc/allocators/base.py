@@ -56,6 +56,7 @@ class Allocator(BuddyPath, ABC):
         self.reclaim: Reclaim | None = None
         self.drains_on_failure = False
         self.hits_take_locks = False
+        self._below_low: set[tuple[int, int]] = set()
 
     # Entry points
 
@@ -321,7 +322,17 @@ class Allocator(BuddyPath, ABC):
             pfn = yield from self._down_to_min(cpu, order, mt, cold=cold)
         return pfn
 
+    def is_below_low(self, cpu: Cpu) -> bool:
+        """Whether the allocation that runs there is one that no zone may give above its LOW watermark."""
+        return (cpu.index, len(cpu.below)) in self._below_low
+
     def _down_to_min(self, cpu: Cpu, order: int, mt: MigrateType, *, cold: bool) -> Program[int | None]:
+        self._below_low.add((cpu.index, len(cpu.below)))
+        pfn = yield from self._first_above_min(cpu, order, mt, cold=cold)
+        self._below_low.discard((cpu.index, len(cpu.below)))
+        return pfn
+
+    def _first_above_min(self, cpu: Cpu, order: int, mt: MigrateType, *, cold: bool) -> Program[int | None]:
         yield Sync()
         for zone in self.zonelists[cpu.index]:
             view = self.views[zone][cpu.index]

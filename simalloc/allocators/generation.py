@@ -190,6 +190,10 @@ class Generation:
     """How much of a pcp drain_all_pages takes under one hold of its lock: all, or as much as the largest drain."""
     pcp_orders: Sequence[int]
     """The orders of which CPUs keep blocks."""
+    atomic_blocks: Literal["refill", "one at a time below LOW", "one at a time"] = "refill"
+    """What an interrupt takes from the buddy lists that wants a block of order 1 or more and finds none on its pcp."""
+    nolock: bool = False
+    """Whether there are allocations and frees that wait for no lock, for any context (`nolock.py`)."""
     parameters: Any = None
     """Values of the keys that a person's scheme has of its own, an object of its `Parameters`; None: it has none."""
 

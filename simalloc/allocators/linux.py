@@ -16,6 +16,7 @@ from simalloc.allocators.base import Allocator
 from simalloc.allocators.bulk import alloc_bulk
 from simalloc.allocators.generation import Generation
 from simalloc.allocators.list_free import free_list
+from simalloc.allocators.nolock import NoLock
 from simalloc.allocators.shared_lines import LineSwitches
 from simalloc.allocators.steps import KernelSteps
 from simalloc.machine import Cpu, Machine, Program, SpinLock
@@ -34,7 +35,7 @@ class Linux(Allocator):
     """A generation of Linux: enter the pcp's section, use its lists, leave; where it may not be entered, buddy lists.
 
     Where no other CPU drains a pcp its lock is two steps and a flag, which leaves hits to strides; where one may, it
-    is a real spinlock.
+    is a real spinlock (`locks_are_real`).
     """
 
     hits_are_constant: ClassVar[bool] = True
@@ -57,7 +58,15 @@ class Linux(Allocator):
         self.giving_up = steps.named(UNDOES[name] for name in reversed(entry.enters))
         self.masks = entry.masks
         self.locks = entry.locks
+        self.locks_are_real = False
+        if generation.nolock:
+            self.nolock = NoLock(self)
         self.pcp_lock: defaultdict[Pcp, SpinLock] = defaultdict(self._new_pcp_lock)
+
+    def expect_drains(self) -> None:
+        """Let failed allocations drain all lists; that makes the pcps' locks ones that others take."""
+        super().expect_drains()
+        self.locks_are_real = True
 
     def _new_pcp_lock(self) -> SpinLock:
         return self.k.lock("pcp->lock", PCP_LINES - 1, acquire=self.k.pcp_trylock, release=self.k.pcp_unlock)
@@ -107,10 +116,9 @@ class Linux(Allocator):
             return
         cpu.site = "free_unref_page"
         yield k.free_prepare
-        mt = self.views[zone][cpu.index].pageblock_type(pfn)
+        pcp, mt = self.home(cpu, zone, pfn)
         for step in self.entering:
             yield step
-        pcp = zone.pcps[cpu.index]
         if self.locks and not (yield from self.try_lock(cpu, pcp)):
             yield from self.free_one_page(cpu, zone, pfn, order, mt)
             return
@@ -123,6 +131,10 @@ class Linux(Allocator):
             yield from self.unlock(cpu, pcp)
         for step in self.leaving_free:
             yield step
+
+    def home(self, cpu: Cpu, zone: Zone, pfn: int) -> tuple[Pcp, MigrateType]:
+        """Return the pcp that a page is freed to, this CPU's own, and on which type's list."""
+        return zone.pcps[cpu.index], self.views[zone][cpu.index].pageblock_type(pfn)
 
     def is_barred(self, cpu: Cpu) -> bool:
         """Whether this context may not use the pcp lists."""
@@ -138,13 +150,18 @@ class Linux(Allocator):
     ) -> Program[bool]:
         """Refill the list if it is empty; return whether it has a block then."""
         place = pcp.place(order, mt)
-        if not pcp.lists[place]:
+        if not pcp.lists[place] and not (order and self.takes_one(cpu)):
             if not self.masks:
                 yield self.k.irq_save
             yield from self.rmqueue_bulk(cpu, zone, pcp, mt, order=order, cold=cold and self.generation.hot_cold)
             if not self.masks:
                 yield self.k.irq_restore
         return bool(pcp.lists[place])
+
+    def takes_one(self, cpu: Cpu) -> bool:
+        """Whether a request for a block, here, takes only that from the buddy lists: those of interrupts are atomic."""
+        rule = self.generation.atomic_blocks
+        return rule != "refill" and cpu.in_interrupt() and (rule == "one at a time" or self.is_below_low(cpu))
 
     def committed(self, cpu: Cpu, zone: Zone, pcp: Pcp, frees: int, order: int, place: int) -> Program[bool]:
         """Drain what is due now that `frees` blocks have been pushed, the last to list `place`.
@@ -155,6 +172,8 @@ class Linux(Allocator):
         pcp.tuning.on_free(frees, order)
         pages = pcp.tuning.drain(pcp.count, order, self.views[zone][cpu.index].pressure)
         chunk = pcp.batch if self.generation.drain_chunk == "batch" else pages
+        if pages > 0:
+            yield from self.before_drain(cpu, pcp)
         while pages > 0:
             if not self.masks:
                 yield self.k.irq_save
@@ -170,6 +189,10 @@ class Linux(Allocator):
                 return False
         return True
 
+    def before_drain(self, cpu: Cpu, pcp: Pcp) -> Program[None]:  # noqa: ARG002
+        """Do what a drain needs under the pcp's protection alone; nothing, in any kernel."""
+        yield from ()
+
     # The pcp's lock
 
     def try_lock(self, cpu: Cpu, pcp: Pcp) -> Program[bool]:
@@ -178,7 +201,7 @@ class Linux(Allocator):
             yield from self.wait_for_lock(cpu, pcp)
             return True
         lock = self.pcp_lock[pcp]
-        if self.drains_on_failure:
+        if self.locks_are_real:
             got = yield lock.trylock
         else:
             yield self.k.pcp_trylock
@@ -192,7 +215,7 @@ class Linux(Allocator):
     def wait_for_lock(self, cpu: Cpu, pcp: Pcp) -> Program[None]:
         """Take it, waiting if another CPU has it; this one cannot."""
         lock = self.pcp_lock[pcp]
-        if self.drains_on_failure:
+        if self.locks_are_real:
             yield lock.acquire
         else:
             yield self.k.pcp_trylock
@@ -202,7 +225,7 @@ class Linux(Allocator):
     def unlock(self, cpu: Cpu, pcp: Pcp) -> Program[None]:
         """Let go of it."""
         lock = self.pcp_lock[pcp]
-        if self.drains_on_failure:
+        if self.locks_are_real:
             yield lock.release
         else:
             yield self.k.pcp_unlock
@@ -234,6 +257,27 @@ class Linux(Allocator):
             yield self.k.bulk_free_call
         yield from self.free_pages_each(cpu, pages)
 
+    # Without waiting, in any context
+
+    def alloc_pages_nolock(
+        self, cpu: Cpu, order: int = 0, mt: MigrateType = MigrateType.UNMOVABLE
+    ) -> Program[int | None]:
+        """Try to allocate a block without waiting for a lock, in any context. Raises TypeError before Linux v6.15."""
+        return self._nolock().alloc(cpu, order, mt)
+
+    def free_pages_nolock(self, cpu: Cpu, pfn: int, order: int = 0) -> Program[None]:
+        """Free a block without waiting for a lock, in any context. Raises TypeError before Linux v6.15."""
+        return self._nolock().free(cpu, pfn, order)
+
+    def _nolock(self) -> NoLock:
+        if self.nolock is None:
+            raise TypeError(f"{self.generation.name} has no allocation that may not spin; v6.15 is the first")
+        return self.nolock
+
+    def kept_pages(self, zone: Zone) -> int:
+        """Return the pages on the zone's lockless list."""
+        return 0 if self.nolock is None else self.nolock.pages_left(zone)
+
     # Draining
 
     def drain_pages(self, cpu: Cpu, zone: Zone, owner: Cpu | None = None, *, pages: int | None = None) -> Program[None]:
@@ -245,7 +289,7 @@ class Linux(Allocator):
         if not self.locks:
             yield from super().drain_pages(cpu, zone, owner, pages=pages)
             return
-        k, pcp, real = self.k, zone.pcps[(owner or cpu).index], self.drains_on_failure
+        k, pcp, real = self.k, zone.pcps[(owner or cpu).index], self.locks_are_real
         left = pages
         while True:
             cpu.site = "drain_pages_zone"
@@ -256,6 +300,7 @@ class Linux(Allocator):
             if self.generation.drain_all_chunk == "largest":
                 count = min(count, pcp.batch << (pcp.tuning.sizes.scale_max or 0))
             if count:
+                yield from self.before_drain(cpu, pcp)
                 if not self.masks:
                     yield k.irq_save
                 yield from self.free_pcppages_bulk(cpu, zone, pcp, count)

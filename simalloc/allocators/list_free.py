@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from simalloc.allocators.generation import ListFree
 from simalloc.machine import Burst, Cpu, Program
-from simalloc.memory import MigrateType, Zone
+from simalloc.memory import MigrateType, Pcp, Zone
 
 if TYPE_CHECKING:
     from simalloc.allocators.linux import Linux
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 SWAP_CLUSTER_MAX = 32
 """Pages committed at most before interrupts, or others that want the pcp, are let in."""
 
-Prepared = tuple[Zone, MigrateType, int]
-"""A page that only waits to be committed: its zone, its type, and the page."""
+Prepared = tuple[Pcp, MigrateType, int, Zone]
+"""A page that only waits to be committed: the pcp it goes to, its type, the page, and its zone."""
 
 
 def free_list(linux: Linux, how: ListFree, cpu: Cpu, pages: Sequence[int]) -> Program[None]:
@@ -37,9 +37,10 @@ def free_list(linux: Linux, how: ListFree, cpu: Cpu, pages: Sequence[int]) -> Pr
     yield from linux.lines.pages(cpu, pages)
     cpu.site = "free_unref_page_list"
     yield linux.k.free_prepare * len(pages)
-    zones = list(map(linux.zone_of, pages))
-    types = [linux.views[zone][cpu.index].pageblock_type(pfn) for zone, pfn in zip(zones, pages, strict=True)]
-    prepared: list[Prepared] = list(zip(zones, types, pages, strict=True))
+    zones = map(linux.zone_of, pages)
+    prepared: list[Prepared] = [
+        (*linux.home(cpu, zone, pfn), pfn, zone) for zone, pfn in zip(zones, pages, strict=True)
+    ]
     if how.lock == "try":
         yield from _by_trying(linux, cpu, prepared)
     else:
@@ -53,10 +54,10 @@ def _by_sections(linux: Linux, how: ListFree, cpu: Cpu, prepared: list[Prepared]
     for section in sections(prepared, how):
         for step in linux.entering:
             yield step
-        pcp = section[0][0].pcps[cpu.index]
+        pcp = section[0][0]
         if how.lock == "wait":
             yield from linux.wait_for_lock(cpu, pcp)
-        for run in by_zone(section):
+        for run in by_pcp(section):
             done = 0
             while done < len(run):
                 pushed, _ = yield from _push(linux, cpu, run[done:])
@@ -68,15 +69,14 @@ def _by_sections(linux: Linux, how: ListFree, cpu: Cpu, prepared: list[Prepared]
 
 
 def _by_trying(linux: Linux, cpu: Cpu, prepared: Sequence[Prepared]) -> Program[None]:
-    """Commit up to 32 pages of a zone for each try of its pcp's lock; a page whose try fails goes to the buddy lists.
+    """Commit up to 32 pages of a pcp for each try of its pcp's lock; a page whose try fails goes to the buddy lists.
 
     Linux v6.2 (574907741599). Where a drain gives the lock up and does not get it back (v6.19), it is tried again.
     """
     done = 0
     while done < len(prepared):
-        zone, mt, pfn = prepared[done]
-        window = by_zone(prepared[done : done + SWAP_CLUSTER_MAX])[0]
-        pcp = zone.pcps[cpu.index]
+        pcp, mt, pfn, zone = prepared[done]
+        window = by_pcp(prepared[done : done + SWAP_CLUSTER_MAX])[0]
         for step in linux.entering:
             yield step
         if not (yield from linux.try_lock(cpu, pcp)):
@@ -95,21 +95,21 @@ def _by_trying(linux: Linux, cpu: Cpu, prepared: Sequence[Prepared]) -> Program[
 
 
 def _push(linux: Linux, cpu: Cpu, prepared: Sequence[Prepared]) -> Program[tuple[int, bool]]:
-    """Push pages of one zone up to the first that makes a drain due, and drain.
+    """Push pages of one pcp up to the first that makes a drain due, and drain.
 
     Returns how many were pushed, and whether the section is still entered.
     """
-    k, zone = linux.k, prepared[0][0]
-    pcp = zone.pcps[cpu.index]
+    k = linux.k
+    pcp, _, _, zone = prepared[0]
     run = prepared[: pcp.tuning.room(pcp.count, linux.views[zone][cpu.index].pressure) + 1]
     yield k.event_counter * len(run)
     yield k.pcp_push * len(run)
     for used in linux.hooks.pcp_used:
         used(cpu, pcp)
-    for _, mt, pfn in run:
+    for _, mt, pfn, _ in run:
         pcp.push(pfn, mt)
     for saw in linux.hooks.pages_parked:
-        saw(cpu, pcp, [pfn for _, _, pfn in run], 0)
+        saw(cpu, pcp, [pfn for _, _, pfn, _ in run], 0)
     inside = yield from linux.committed(cpu, zone, pcp, len(run), 0, run[-1][1])
     return len(run), inside
 
@@ -119,12 +119,12 @@ def sections(prepared: Sequence[Prepared], how: ListFree) -> list[Sequence[Prepa
     if not how.by_zone:
         return windows(prepared)
     if how.restarts:
-        return [window for of_zone in by_zone(prepared) for window in windows(of_zone)]
-    return [of_zone for window in windows(prepared) for of_zone in by_zone(window)]
+        return [window for of_zone in by_pcp(prepared) for window in windows(of_zone)]
+    return [of_zone for window in windows(prepared) for of_zone in by_pcp(window)]
 
 
-def by_zone(prepared: Sequence[Prepared]) -> list[list[Prepared]]:
-    """Split where the zone changes."""
+def by_pcp(prepared: Sequence[Prepared]) -> list[list[Prepared]]:
+    """Split where the pcp changes, which is where the zone does if CPUs free to their own."""
     return [list(run) for _, run in groupby(prepared, key=itemgetter(0))]
 
 

@@ -22,7 +22,8 @@ from simalloc.allocators.generation import (
     ListFree,
 )
 from simalloc.allocators.linux import Linux
-from simalloc.memory import Tuning, sizes_v4_10, sizes_v4_19, sizes_v5_14, sizes_v6_7
+from simalloc.allocators.pcp_buddy import PcpBuddy
+from simalloc.memory import PAGEBLOCK_ORDER, Tuning, sizes_v4_10, sizes_v4_19, sizes_v5_14, sizes_v6_7
 from simalloc.memory.tuning import DEFAULT_SCALE_MAX, AutoTuned, BlocksDrainAll, DoublingDrains, LaterBursts
 from simalloc.registry import Table
 
@@ -199,20 +200,53 @@ def _rows() -> Iterator[Generation]:
         fallback="whole blocks, way remembered",
     )
     yield v6_12
-    v6_16 = replace(
+    v6_15 = replace(
         v6_12,
+        name="v6.15",
+        about="allocations and frees that wait for no lock, for any context (BPF)",
+        models="Linux v6.15 (97769a53f117, 8c57b687e833)",
+        nolock=True,
+    )
+    yield v6_15
+    v6_16 = replace(
+        v6_15,
         name="v6.16",
         about="a burst of blocks takes the lists along only after half of high_min has been freed in a row",
         models="Linux v6.16 (Message-Id 20250407105219.55351-1)",
         tuning=LaterBursts,
     )
     yield v6_16
-    yield replace(
+    v6_19 = replace(
         v6_16,
         name="v6.19",
         about="a drain that is due lets others in after every batch; if one has taken the lock the rest is forgotten",
         models="Linux v6.19 (Message-Id 20251013190812.787205-4)",
         drain_chunk="batch",
+    )
+    yield v6_19
+    v7_1 = replace(
+        v6_19,
+        name="v7.1",
+        about="an interrupt that finds no block on its pcp, and memory below LOW, takes one and no refill",
+        models="Linux v7.1 (F. van der Linden, linux-mm, 20 March 2026)",
+        atomic_blocks="one at a time below LOW",
+    )
+    yield v7_1
+    yield replace(
+        v7_1,
+        name="v7.3",
+        about="so does any interrupt that finds no block of order 1 or more on its pcp",
+        models="Linux v7.3 (7a496b133387)",
+        atomic_blocks="one at a time",
+    )
+    yield replace(
+        v6_19,
+        name="pcp-buddy-rfc",
+        about="CPUs own whole pageblocks, split and merge them on the pcp; a page is freed to its block's owner",
+        models="RFC of 3 April 2026 (Message-Id 20260403194526.477775-1), on v6.19 here; not merged",
+        scheme=PcpBuddy,
+        drain_chunk="all",
+        pcp_orders=range(PAGEBLOCK_ORDER + 1),
     )
 
 

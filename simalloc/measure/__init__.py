@@ -6,6 +6,7 @@ from simalloc.measure.latency import Latency
 from simalloc.measure.ledger import LedgerRow, ledger
 from simalloc.measure.lock_stat import ClassStat, LockStat
 from simalloc.measure.lock_times import LockTimes
+from simalloc.measure.lock_use import LockUse
 from simalloc.measure.lockdep import Lockdep, TracingLockdep
 from simalloc.measure.measured import Measured
 from simalloc.measure.pages import PageChecker
@@ -25,6 +26,7 @@ __all__ = [
     "LedgerRow",
     "LockStat",
     "LockTimes",
+    "LockUse",
     "Lockdep",
     "LongWindow",
     "Measured",

@@ -1,6 +1,6 @@
 """What memory is: page frames, buddy lists, pcp lists, zones. State, no time."""
 
-from simalloc.memory.buddy import PAGEBLOCK_ORDER, Buddy
+from simalloc.memory.buddy import PAGEBLOCK_ORDER, PAGEBLOCK_PAGES, Buddy
 from simalloc.memory.migratetype import MigrateType
 from simalloc.memory.no_pages import NoPages
 from simalloc.memory.pcp import Pcp
@@ -12,6 +12,7 @@ from simalloc.memory.zone import SMALLEST_ZONE, Zone
 
 __all__ = [
     "PAGEBLOCK_ORDER",
+    "PAGEBLOCK_PAGES",
     "SMALLEST_ZONE",
     "Buddy",
     "MigrateType",

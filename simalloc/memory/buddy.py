@@ -103,6 +103,11 @@ class Buddy:
         """Whether frame `pfn` begins a free block of exactly this order: what a buddy must be to be merged with."""
         return self._kind.get(pfn, -1) >> _TYPE_BITS == order
 
+    def is_whole(self, pageblock: int) -> bool:
+        """Whether all of a pageblock is free, as one block or as part of a larger one."""
+        first = pageblock << PAGEBLOCK_ORDER
+        return any(self.is_free(first >> order << order, order) for order in range(PAGEBLOCK_ORDER, MAX_ORDER))
+
     def blocks(self) -> list[tuple[int, int, MigrateType]]:
         """Return every touched free block as (order, first frame, list it is on), each list from its head."""
         return [
@@ -319,6 +324,26 @@ class Buddy:
             pfn += 1 << order
         self.moved += pages
         return pages
+
+    def remove_fragments(self, pageblock: int, mt: MigrateType, lowest: int) -> list[tuple[int, int]]:
+        """Take the free blocks of order `lowest` and more that a pageblock has on `mt`'s lists.
+
+        Returns them as (order, first frame). The pageblock is scanned for them, a free block at a time.
+        """
+        pfn = pageblock << PAGEBLOCK_ORDER
+        end, found = pfn + PAGEBLOCK_PAGES, []
+        while pfn < end:
+            self.scanned += 1
+            kind = self._kind.get(pfn)
+            if kind is None:
+                pfn += 1
+                continue
+            order = kind >> _TYPE_BITS
+            if order >= lowest and kind & _TYPE_MASK == mt:
+                self._unlink(pfn)
+                found.append((order, pfn))
+            pfn += 1 << order
+        return found
 
     # Giving back
 

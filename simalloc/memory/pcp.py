@@ -6,7 +6,7 @@ orders are those of Linux v5.14 (44042b449872).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from simalloc.memory.migratetype import MigrateType
 from simalloc.memory.tuning import Tuning
@@ -121,6 +121,42 @@ class Pcp:
             if share:
                 left -= share * each
                 yield self._take(place, share)
+
+    def take_largest_first(self, pages: int) -> list[Run]:
+        """Take `pages` pages or a few more off the tails, from the lists of the largest blocks down.
+
+        Only whole blocks go, so the last one may be larger than what was left to take.
+        """
+        taken: list[Run] = []
+        left, types = min(pages, self.count), len(_TYPES)
+        for index in range(len(self.orders) - 1, -1, -1):
+            for place in range(index * types, (index + 1) * types):
+                each = self._block_pages[place]
+                share = min(-(-left // each), len(self.lists[place]))
+                if share > 0:
+                    taken.append(self._take(place, share))
+                    left -= share * each
+        return taken
+
+    def merge(self, mergeable: Callable[[int], bool]) -> tuple[int, int]:
+        """Merge blocks on the lists with their buddies there, from the lowest order up, if both are `mergeable`.
+
+        The lists must be of all orders from 0 to the highest. A merged block is the coldest of its list. Returns how
+        many blocks were looked at, and how many pairs merged.
+        """
+        looked = merged = 0
+        types = len(_TYPES)
+        for place in range((len(self.orders) - 1) * types):
+            blocks, bit = self.lists[place], self._block_pages[place]
+            mine = {pfn for pfn in blocks if mergeable(pfn)}
+            looked += len(mine)
+            pairs = [pfn for pfn in blocks if not pfn & bit and pfn in mine and pfn | bit in mine]
+            if pairs:
+                gone = {half for pfn in pairs for half in (pfn, pfn | bit)}
+                self.lists[place] = [pfn for pfn in blocks if pfn not in gone]
+                self.lists[place + types][:0] = pairs
+                merged += len(pairs)
+        return looked, merged
 
     def _take(self, place: int, share: int) -> Run:
         """Take so many blocks, which it has, off the tail of a list."""

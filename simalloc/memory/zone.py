@@ -79,6 +79,12 @@ class Zone:
         self.free_pages -= len(pfns) << order
         return pfns
 
+    def take_fragments(self, pageblock: int, mt: MigrateType, lowest: int) -> list[tuple[int, int]]:
+        """Take the free blocks of a pageblock, as (order, first frame), off the buddy lists (`remove_fragments`)."""
+        found = self.buddy.remove_fragments(pageblock, mt, lowest)
+        self.free_pages -= sum(1 << order for order, _ in found)
+        return found
+
     def give(self, pfns: Sequence[int], order: int, mt: MigrateType) -> None:
         """Put blocks of 2**order pages on the buddy lists, in this order."""
         if order:

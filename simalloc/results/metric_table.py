@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 from simalloc.registry import Table
+from simalloc.results.columns import heads
 from simalloc.results.errors import relative_error
 from simalloc.results.result import Result, Row
 
@@ -50,6 +53,8 @@ TITLES: Table[str] = Table("metric", _TITLES)
 CHANGES = ("throughput", "one_cpu_total", "alloc", "free", "repeat", "score", "time_per_op")
 """Metrics whose change against the first label is the point."""
 
+CELL = 16
+
 
 def metric_table(result: Result) -> str:
     """Return the metrics named in TITLES as text, with intervals, changes, published figures and errors."""
@@ -60,13 +65,15 @@ def metric_table(result: Result) -> str:
             blocks.setdefault(row["metric"], {})[row["label"]] = row
     names = {metric: f"{TITLES[metric]} ({_unit(cells)})" for metric, cells in blocks.items()}
     width = max(map(len, names.values())) + 1
-    lines = [f"{'':<{width}}" + "".join(f"{label:>16}" for label in labels)]
+    lines = [f"{'':<{width}}{line}" for line in heads(labels, CELL)]
     for metric, cells in blocks.items():
         lines.append(f"{names[metric]:<{width}}" + "".join(_value(cells.get(label)) for label in labels))
         base = cells.get(labels[0])
         if metric in CHANGES and base and base["value"] and len(labels) > 1:
             changes = [_change(cells[label], base) for label in labels[1:]]
-            lines.append(f"{'  against ' + labels[0]:<{width}}{'':>16}" + "".join(changes))
+            *before, against = wrap(f"against {labels[0]}", width - 4)
+            lines += [f"  {line}" for line in before]
+            lines.append(f"{'  ' + against:<{width}}{'':>{CELL}}" + "".join(changes))
         if any("published" in row for row in cells.values()):
             lines.append(f"{'  published':<{width}}" + "".join(_published(cells[label]) for label in labels))
             lines.append(f"{'  error':<{width}}" + "".join(_error(cells[label]) for label in labels))
@@ -79,21 +86,21 @@ def _unit(cells: dict[str, Row]) -> str:
 
 def _value(row: Row | None) -> str:
     if row is None:
-        return " " * 16
+        return " " * CELL
     interval = f" +-{row['ci95']:.2f}" if row.get("ci95") else ""
-    return f"{row['value']:.2f}{interval}".rjust(16)
+    return f"{row['value']:.2f}{interval}".rjust(CELL)
 
 
 def _published(row: Row) -> str:
-    return f"{row['published']:.2f}".rjust(16) if "published" in row else " " * 16
+    return f"{row['published']:.2f}".rjust(CELL) if "published" in row else " " * CELL
 
 
 def _error(row: Row) -> str:
-    return f"{relative_error(row):+.1%}".rjust(16) if row.get("published") else " " * 16
+    return f"{relative_error(row):+.1%}".rjust(CELL) if row.get("published") else " " * CELL
 
 
 def _change(row: Row, base: Row) -> str:
     """Return the difference from the first label in %: paired, with its interval, where there are replications."""
     if "change" in row:
-        return f"{row['change']:+.1f} +-{row['change_ci95']:.1f} %".rjust(16)
-    return f"{row['value'] / base['value'] - 1:>+16.1%}"
+        return f"{row['change']:+.1f} +-{row['change_ci95']:.1f} %".rjust(CELL)
+    return f"{row['value'] / base['value'] - 1:>+{CELL}.1%}"

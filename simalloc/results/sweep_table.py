@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from simalloc.results.columns import heads
 from simalloc.results.errors import relative_error
 from simalloc.results.metric_table import TITLES
 from simalloc.results.result import Result, Row, parameters
@@ -44,12 +45,21 @@ def _block(names: list[str], labels: list[str], metric: str, points: dict[tuple[
     published = any("published" in row for row in rows)
     widths = _widths(names, points)
     head = "".join(f"{name:>{width}}" for name, width in zip(names, widths, strict=True))
-    columns = "".join(f"{label:>{CELL}}" + (f"{'published':>11}{'error':>8}" if published else "") for label in labels)
-    lines = [f"{TITLES[metric]} ({rows[0]['unit']}, +- 95 %)", head + columns]
+    beside = f"{'published':>11}{'error':>8}" if published else ""
+    *above, last = [_spread(line, len(beside)) for line in heads(labels, CELL)]
+    columns = "".join(last[i : i + CELL] + beside for i in range(0, len(last), CELL + len(beside)))
+    lines = [f"{TITLES[metric]} ({rows[0]['unit']}, +- 95 %)"]
+    lines += [" " * len(head) + line for line in above]
+    lines.append(head + columns)
     for point, cells in points.items():
         start = "".join(f"{value!s:>{width}}" for value, width in zip(point, widths, strict=True))
         lines.append((start + "".join(_cell(cells.get(label), published=published) for label in labels)).rstrip())
     return "\n".join(lines)
+
+
+def _spread(line: str, beside: int) -> str:
+    """Return a line of heads with room for so many signs after each."""
+    return "".join(line[i : i + CELL] + " " * beside for i in range(0, len(line), CELL))
 
 
 def _cell(row: Row | None, *, published: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from simalloc.results.columns import heads
 from simalloc.results.errors import errors, relative_error
 from simalloc.results.result import Result, Row, parameters
 
@@ -70,8 +71,9 @@ def _header(result: Result, labels: list[str], width: int, *, with_published: bo
     cases = {case["label"]: case for case in result.cases}
     cell = 38 if with_published else 21
     first = "".join(f"{cases[label]['allocator']:>20}".ljust(cell) for label in labels)
-    second = "".join(f"{label:>20}".ljust(cell) for label in labels)
-    lines = [f"{'':<{width}}{first}", f"{'':<{width}}{second}"]
+    lines = [f"{'':<{width}}{first}"]
+    for line in heads(labels, 20):
+        lines.append(" " * width + "".join(line[i : i + 20].ljust(cell) for i in range(0, len(line), 20)))
     if with_published:
         third = "".join(f"{'simulated':>20}{'published':>11}{'error':>7}" for _ in labels)
         lines.append(f"{result.unit + '/page':<{width}}{third}")

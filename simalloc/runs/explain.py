@@ -17,6 +17,9 @@ from simalloc.scenario.load import with_settings
 
 BULK_PAGES = 64
 
+SHORT_LISTS = 1200
+"""The high mark, in pages, up to which lists are filled where hits are simulated one by one, which takes long."""
+
 
 @dataclass(frozen=True)
 class Explained:
@@ -72,9 +75,13 @@ def explain(allocator: str, machine: Mapping[str, Any] | None = None, settings: 
     """Run each path of `allocator` once in each context and return what it did.
 
     `machine` has keys as in a scenario, such as {"costs": {"irq_restore": 7}}; `settings` are `key=value` for any key.
+    Where a scheme's hits are not counted its lists are kept short (`SHORT_LISTS`): a drain then moves less.
     Raises ScenarioError for an unknown allocator, and for keys that are wrong.
     """
     scenario = explained_scenario(allocator, machine, settings)
+    case = scenario.cases[0]
+    if not case.version.scheme.hits_are_constant and case.sizes.high > SHORT_LISTS:
+        scenario = explained_scenario(allocator, machine, [*settings, f"allocator.high={SHORT_LISTS}"])
     with blame((RuleBroken, Stuck)):
         return [
             found for context in (Context.TASK, Context.SOFTIRQ, Context.HARDIRQ) for found in _in(context, scenario)
@@ -131,6 +138,8 @@ def _paths(model: Model, cpu: Cpu, recorder: Recorder, found: list[Explained]) -
             page = _page((yield from keep("alloc, pcp's lock taken", allocator.alloc_pages(cpu))))
             yield from keep("free, pcp's lock taken", allocator.free_pages(cpu, page))
             lock.give_alone(cpu)
+            if allocator.nolock is not None:
+                yield from _nolock_paths(allocator, cpu, keep)
     else:
         page = _page((yield from keep("alloc, straight from the buddy lists", allocator.alloc_pages(cpu))))
         yield from keep("free, straight to the buddy lists", allocator.free_pages(cpu, page))
@@ -146,6 +155,23 @@ def _paths(model: Model, cpu: Cpu, recorder: Recorder, found: list[Explained]) -
     elif allocator.generation.list_free is not None:
         yield from allocator.alloc_pages_each(cpu, BULK_PAGES, pages)
         yield from keep(f"bulk free of {BULK_PAGES}", allocator.free_pages_bulk(cpu, pages))
+
+
+def _nolock_paths(
+    allocator: Linux, cpu: Cpu, keep: Callable[[str, Program[Any]], Generator[Any, Any, Any]]
+) -> Program[None]:
+    """Take the paths that wait for no lock, with the locks free and with both taken by what was interrupted."""
+    zone = allocator.zonelists[cpu.index][0]
+    locks = allocator.pcp_lock[zone.pcps[cpu.index]], allocator.zone_lock[zone]
+    page = _page((yield from keep("alloc without waiting", allocator.alloc_pages_nolock(cpu))))
+    yield from keep("free without waiting", allocator.free_pages_nolock(cpu, page))
+    page = _page((yield from allocator.alloc_pages(cpu)))
+    for lock in locks:
+        lock.take_alone(cpu)
+    yield from keep("alloc without waiting, both locks taken: fails", allocator.alloc_pages_nolock(cpu))
+    yield from keep("free without waiting, both locks taken", allocator.free_pages_nolock(cpu, page))
+    for lock in reversed(locks):
+        lock.give_alone(cpu)
 
 
 def _page(pfn: int | None) -> int:

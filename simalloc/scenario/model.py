@@ -17,7 +17,7 @@ from simalloc.machine import LOCK_KINDS
 from simalloc.measure import INSTRUMENTS
 from simalloc.memory import Watermarks, ZoneFacts, pages_of
 from simalloc.registry import Plugin, Table, load_installed
-from simalloc.scenario.case import Case, check_fit
+from simalloc.scenario.case import Case, check_fit, check_interrupts
 from simalloc.scenario.errors import (
     Path,
     Problem,
@@ -230,6 +230,7 @@ class Scenario(Strict):
         workload = _over(self.workload, spec.workload, (*path, "workload"))
         case = Case(spec.label, version, sizes, marks, machine, self.memory, workload, parameters, allocator)
         check_fit(path, case)
+        check_interrupts(self.interrupts, version)
         return case
 
     def plugins(self) -> list[Plugin]:

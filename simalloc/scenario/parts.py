@@ -226,6 +226,11 @@ class InterruptSpec(Strict):
         default=[], description="recorded: when, us, ascending"
     )
     nmi: bool = Field(default=False, description="not maskable")
+    nolock_pages: Annotated[int, Field(ge=0, le=64)] = Field(
+        default=0,
+        description="pages that its handler allocates without waiting, as BPF programs do (v6.15 on), and frees at the "
+        "next arrival",
+    )
 
     @model_validator(mode="after")
     def _recorded_has_times(self) -> InterruptSpec:

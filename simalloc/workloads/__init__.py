@@ -14,7 +14,9 @@ from simalloc.workloads.mixed import Mixed, MixedSpec
 from simalloc.workloads.nic_rx import NicRx, NicRxSpec
 from simalloc.workloads.page_fault import PageFault, PageFaultSpec
 from simalloc.workloads.pagealloc import PageAlloc, PageAllocSpec
+from simalloc.workloads.process_exit import ExitSpec, ProcessExit
 from simalloc.workloads.producer_consumer import ProducerConsumer, ProducerConsumerSpec
+from simalloc.workloads.purger import Purger, PurgerSpec
 from simalloc.workloads.replay import Replay, ReplaySpec
 
 
@@ -56,6 +58,8 @@ _KINDS: dict[str, Kind] = {
         MemoryPressure,
         "readers fill the page cache of a full zone; kswapd, direct reclaim and drains of all lists make room",
     ),
+    "purger": Kind(PurgerSpec, Purger, "pages allocated in faults on most CPUs, freed by a few (jemalloc's purgers)"),
+    "exit": Kind(ExitSpec, ProcessExit, "large processes fault their memory in, then all end at the same time"),
     "mixed": Kind(MixedSpec, Mixed, "a weighted blend of allocations and frees with think times"),
     "replay": Kind(
         ReplaySpec, Replay, "the requests of a recorded kernel trace, made again to the simulated allocator"
@@ -70,6 +74,7 @@ __all__ = [
     "WORKLOADS",
     "AllocBench",
     "AllocBenchSpec",
+    "ExitSpec",
     "Kind",
     "LockLoop",
     "LockLoopSpec",
@@ -84,8 +89,11 @@ __all__ = [
     "PageAllocSpec",
     "PageFault",
     "PageFaultSpec",
+    "ProcessExit",
     "ProducerConsumer",
     "ProducerConsumerSpec",
+    "Purger",
+    "PurgerSpec",
     "Replay",
     "ReplaySpec",
     "Strict",

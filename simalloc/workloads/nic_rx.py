@@ -19,6 +19,7 @@ from simalloc.allocators import Allocator, KernelSteps
 from simalloc.machine import FOREVER, Activity, Context, Cpu, Instrument, Machine, Mailbox, Program
 from simalloc.measure import LockTimes, ledger
 from simalloc.memory import NoPages
+from simalloc.memory.size import PAGE_SIZE
 from simalloc.workloads.arrivals import BurstUs, Pattern, arrivals, check_bursts, stream
 from simalloc.workloads.base import Measured, Workload, WorkloadSpec
 from simalloc.workloads.page_pool import PagePool
@@ -51,7 +52,12 @@ class NicRxSpec(WorkloadSpec):
     queue_mpps: Annotated[float, Field(ge=1e-6, le=200)] | None = Field(
         default=None, description="or of each queue, million packets a second; 148.8 fill 100 Gbit/s with the smallest"
     )
-    packet_bytes: Annotated[int, Field(ge=64, le=4096)] = Field(default=1500, description="a packet fits in a page")
+    packet_bytes: Annotated[int, Field(ge=64, le=1 << 16)] = Field(
+        default=1500, description="a packet fits in a page, or a block"
+    )
+    order: Annotated[int, Field(ge=0, le=10)] = Field(
+        default=0, description="blocks of 2**order pages, one for each packet; api: single only"
+    )
     arrivals: Pattern | Literal["recorded"] = Field(default="poisson", description="how packets arrive at a queue")
     burst_on_us: BurstUs = Field(default=50.0, description="bursty: mean length of a burst, us")
     burst_off_us: BurstUs = Field(default=50.0, description="bursty: mean gap between bursts, us")
@@ -102,6 +108,14 @@ class NicRxSpec(WorkloadSpec):
         return self
 
     @model_validator(mode="after")
+    def _a_packet_fits(self) -> NicRxSpec:
+        if self.packet_bytes > PAGE_SIZE << self.order:
+            raise ValueError(f"packets of {self.packet_bytes} bytes need a higher order than {self.order}")
+        if self.order and self.api == "bulk":
+            raise ValueError("the bulk API gives single pages; blocks need api: single")
+        return self
+
+    @model_validator(mode="after")
     def _load_is_given_once(self) -> NicRxSpec:
         given = [name for name in ("gbits", "queue_gbits", "queue_mpps") if getattr(self, name) is not None]
         if self.arrivals == "recorded":
@@ -123,7 +137,11 @@ class NicRxSpec(WorkloadSpec):
     def pages_needed(self) -> int:
         """Return the most pages a CPU holds at once: its ring, a pool, and what the application has not read."""
         unread = self.socket if self.freed_by == "task" else 0
-        return 2 * self.ring + unread + (1024 + 128 + 64 if self.api == "bulk" else 0)
+        return (2 * self.ring + unread + (1024 + 128 + 64 if self.api == "bulk" else 0)) << self.order
+
+    def highest_order(self) -> int:
+        """Return the order of its blocks."""
+        return self.order
 
     def duration_ms(self) -> float:
         """Return warm-up and measured time."""
@@ -203,7 +221,7 @@ class Queue:
         strides = nic.allocator.strides
         while done < len(pages):
             hits = 0
-            if not self.pool:
+            if not self.pool and not nic.spec.order:
                 until = windows.end_of(cpu.clock)
                 hits = strides.free(cpu, pages, done, after=nic.packet_step, until=until)
             if not hits:
@@ -226,7 +244,7 @@ class Queue:
         if self.pool:
             yield from self.pool.get(cpu, count, pages)
         else:
-            yield from self.nic.allocator.alloc_pages_each(cpu, count, pages)
+            yield from self.nic.allocator.alloc_pages_each(cpu, count, pages, self.nic.spec.order)
         if len(pages) < count:
             raise NoPages(f"cpu {cpu.index} got no page for its ring at cycle {cpu.clock}: the zone is too small")
         self.pages += pages
@@ -236,7 +254,7 @@ class Queue:
         if self.pool:
             yield from self.pool.put(cpu, page)
         else:
-            yield from self.nic.allocator.free_pages_each(cpu, (page,))
+            yield from self.nic.allocator.free_pages_each(cpu, (page,), self.nic.spec.order)
 
 
 class NicRx(Workload):

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from simalloc.cli.app import TextFormat, app
+from simalloc.cli.app import Format, Plugins, app, load_plugins
 from simalloc.cli.saving import saved_run
 from simalloc.cli.streams import telling
+
+if TYPE_CHECKING:
+    from simalloc.results.comparison import Compared
+    from simalloc.results.run_comparison import SavedRun
 
 
 @app.command()
@@ -19,29 +25,112 @@ def compare(
     paths: Annotated[
         list[Path], typer.Argument(metavar="A B...", help="folders of saved runs, and files of /proc/lock_stat")
     ],
-    format_: Annotated[TextFormat, typer.Option("--format", help="what to print")] = TextFormat.TABLE,
+    format_: Annotated[Format, typer.Option("--format", help="what to print")] = Format.TABLE,
+    every: Annotated[bool, typer.Option("--all", help="print every figure, not only those that tables show")] = False,
+    plugin: Plugins = None,
 ) -> None:
-    """Put lock statistics side by side: of a saved run's cases, and of a /proc/lock_stat from a real kernel."""
-    from simalloc.results import (  # noqa: PLC0415
-        LockStatError,
-        compared,
-        comparison_text,
-        locks_side_by_side,
-        of_result,
+    """Put saved runs side by side: figures with changes and intervals, what differs in what they were asked, locks.
+
+    The first one named is what others are compared with. A /proc/lock_stat of a real kernel may be among them: then
+    lock statistics are compared alone.
+    """
+    from simalloc.results.run_comparison import (  # noqa: PLC0415
+        NothingInCommon,
+        differences,
+        figures_side_by_side,
     )
     from simalloc.scenario import ScenarioError  # noqa: PLC0415
 
+    load_plugins(plugin)
     if len(paths) < 2 and not paths[0].is_dir():
         raise ScenarioError(f"{paths[0]}: there is nothing to compare it with; name another run or lock_stat file")
-    columns = []
-    for path in paths:
+    runs, columns = _read(paths)
+    figures: list[dict[str, Any]] = []
+    different = differences(runs) if len(runs) > 1 else []
+    nothing = ""
+    if len(runs) == len(paths) > 1:
         try:
-            columns += of_result(saved_run(path), path.name) if path.is_dir() else compared(path)
+            figures = figures_side_by_side(runs)
+        except NothingInCommon as error:
+            nothing = str(error)
+    with telling():
+        _print(format_, runs, columns, figures, different, nothing, every=every)
+
+
+def _read(paths: Sequence[Path]) -> tuple[list[SavedRun], list[Compared]]:
+    """Return the runs among the paths, and columns of lock statistics of all. Raises ScenarioError."""
+    from simalloc.results import LockStatError, compared, of_result  # noqa: PLC0415
+    from simalloc.results.run_comparison import SavedRun  # noqa: PLC0415
+    from simalloc.scenario import ScenarioError  # noqa: PLC0415
+
+    runs, columns = [], []
+    names = [path.resolve().name for path in paths]
+    for path, name in zip(paths, names, strict=True):
+        own = name if names.count(name) == 1 else str(path)
+        try:
+            if not path.exists():
+                raise ScenarioError(
+                    f"{path}: no such file or folder; name what `simalloc run` saved, or a lock_stat file"
+                )
+            if path.is_dir():
+                result = saved_run(path)
+                runs.append(SavedRun(own, result, _asked(result.definition)))
+                columns += of_result(result, own) if result.unit == "cycles" else []
+            else:
+                columns += compared(path)
         except LockStatError as error:
             raise ScenarioError(str(error)) from None
-    with telling():
-        if format_ is TextFormat.JSON:
-            rows = locks_side_by_side(columns)
-            sys.stdout.write(json.dumps({"columns": [each.name for each in columns], "rows": rows}, indent=1) + "\n")
-        else:
-            sys.stdout.write(comparison_text(columns) + "\n")
+    return runs, columns
+
+
+def _asked(definition: dict[str, Any]) -> dict[str, Any]:
+    """Return a scenario with its defaults; as it is if it needs what this simalloc has not."""
+    from simalloc.scenario import ScenarioError, build  # noqa: PLC0415
+
+    try:
+        return build(definition).model_dump(mode="json")
+    except ScenarioError:
+        return definition
+
+
+def _print(
+    format_: Format,
+    runs: Sequence[SavedRun],
+    columns: Sequence[Compared],
+    figures: list[dict[str, Any]],
+    different: list[dict[str, Any]],
+    nothing: str,
+    *,
+    every: bool,
+) -> None:
+    """Print what was found. Raises ScenarioError if that is nothing."""
+    from simalloc.results import comparison_text, locks_side_by_side  # noqa: PLC0415
+    from simalloc.results.run_comparison_text import differences_text, figures_text  # noqa: PLC0415
+    from simalloc.scenario import ScenarioError  # noqa: PLC0415
+
+    locks = locks_side_by_side(columns)
+    if nothing and not locks:
+        raise ScenarioError(nothing)
+    if format_ is Format.CSV:
+        if not figures:
+            raise ScenarioError(nothing or "--format csv: is of figures of two or more saved runs; leave it out")
+        _write_csv(figures)
+    elif format_ is Format.JSON:
+        names = [run.name for run in runs]
+        found = {"runs": names, "figures": figures, "differences": different}
+        found |= {"columns": [each.name for each in columns], "rows": locks}
+        sys.stdout.write(json.dumps(found, indent=1) + "\n")
+    else:
+        names = [run.name for run in runs]
+        parts = [differences_text(different, names)] if len(runs) > 1 else []
+        parts += [figures_text(figures, names, every=every)] if figures else [nothing] if nothing else []
+        parts += [comparison_text(columns)] if locks or not parts else []
+        sys.stdout.write("\n\n".join(parts) + "\n")
+
+
+def _write_csv(figures: Sequence[dict[str, Any]]) -> None:
+    last = ("unit", "run", "value", "ci95", "change", "change_ci95", "verdict")
+    first = dict.fromkeys(name for row in figures for name in row if name not in last)
+    writer = csv.DictWriter(sys.stdout, [*first, *last], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(figures)
