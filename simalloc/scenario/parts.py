@@ -253,7 +253,7 @@ class ReplicationsSpec(Strict):
     """Run again with other random numbers until the figures are known well enough.
 
     Looking again and again and stopping at the first interval that is narrow enough makes intervals a little too
-    narrow: those found are of less than 95 % (Law, Simulation Modeling and Analysis, 9.4.1). More in the first look helps.
+    narrow: those found are of less than 95 % (Law, Simulation Modeling and Analysis, 9.4.1). A larger `at_least` helps.
     """
 
     at_least: Annotated[int, Field(ge=2, le=1000)] = Field(default=5, description="runs before a look at intervals")
