@@ -210,6 +210,10 @@ def drawn_in(browser: webdriver.Chrome) -> dict[str, Any]:
     return found
 
 
+def text_of(browser: webdriver.Chrome, css: str) -> str:
+    return " ".join(str(each.get_property("textContent")) for each in browser.find_elements(By.CSS_SELECTOR, css))
+
+
 def held_against_run(browser: webdriver.Chrome) -> None:
     """Hold the graph against what `simalloc run` gives for the YAML that the page gives away."""
     text = browser.find_element(By.ID, "yaml").text
@@ -248,6 +252,27 @@ def test_a_slider_moves_and_the_graph_is_what_run_gives(server: str, browser: we
     assert [entry for entry in logged if entry["level"] == "SEVERE"] == []
     loaded = browser.execute_script("return performance.getEntriesByType('resource').map((each) => each.name)")
     assert [name for name in loaded if not name.startswith(server)] == []
+
+
+def test_behind_the_graph_are_locks_a_timeline_and_slow_motion(server: str, browser: webdriver.Chrome) -> None:
+    browser.get(f"{server}/lab?q=1")
+    wait_for(lambda: is_full(browser))
+    browser.execute_script("document.querySelectorAll('.lab-part').forEach((each) => { each.open = true; })")
+    wait_for(lambda: "cycles of all CPUs" in text_of(browser, "#part-cycles svg"))
+    wait_for(lambda: "The longest lasted" in text_of(browser, "#part-windows p"))
+    browser.find_element(By.ID, "record").click()
+    wait_for(lambda: browser.find_elements(By.CLASS_NAME, "film"))
+    bar = browser.find_element(By.CSS_SELECTOR, ".film input[type=range]")
+    pages = browser.find_element(By.CSS_SELECTOR, ".film-stage section:nth-child(2) p")
+    before = pages.text
+    bar.send_keys(Keys.END)
+    wait_for(lambda: pages.text != before)  # the call has taken a page off the list, or put one there
+    frame = browser.find_element(By.CLASS_NAME, "lab-timeline")
+    browser.switch_to.frame(frame)
+    wait_for(lambda: browser.execute_script("return window.simallocTimeline && simallocTimeline.recording.cpus") == 1)
+    browser.switch_to.default_content()
+    logged: list[dict[str, str]] = browser.get_log("browser")  # type: ignore[no-untyped-call]
+    assert [entry for entry in logged if entry["level"] == "SEVERE"] == []
 
 
 def test_two_pages_have_settings_of_their_own(server: str, browser: webdriver.Chrome) -> None:

@@ -18,8 +18,8 @@ class Tag(TextElement):
     In names of attributes `_` becomes `-`, and one at the end goes: `for_`.
     """
 
-    def __init__(self, name: str, text: str = "", classes: str = "", **attributes: Any) -> None:
-        super().__init__(tag=name, text=text)
+    def __init__(self, kind: str, text: str = "", classes: str = "", **attributes: Any) -> None:
+        super().__init__(tag=kind, text=text)
         if classes:
             self.classes(classes)
         self.set(**attributes)
@@ -64,6 +64,19 @@ class Range(ui.element, component=WEB / "range_element.js"):
             self.props["place"], self.props["words"] = place, list(words)
         if not same:
             self.update()
+
+
+class Film(ui.element, component=WEB / "film_element.js"):
+    """A player of a film of `lab.film`."""
+
+    def __init__(self, film: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.show(film)
+
+    def show(self, film: Mapping[str, Any]) -> None:
+        """Play another in its place."""
+        self.props["film"] = dict(film)
+        self.update()
 
 
 def on_value(element: ui.element, event: str, handler: Callable[[str], Any], *, wait: float = 0.0) -> None:

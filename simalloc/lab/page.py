@@ -8,7 +8,9 @@ from nicegui import Client, app, ui
 from starlette.requests import Request
 
 from simalloc.allocators import VERSIONS
-from simalloc.lab.asked import Asked, read_query, yaml_of
+from simalloc.lab.asked import Asked, read_query
+from simalloc.lab.away import Away
+from simalloc.lab.behind import Behind, add_timelines
 from simalloc.lab.bench import Bench, Lab
 from simalloc.lab.elements import WEB, Chart, Tag, on_value
 from simalloc.lab.keys import every_key, key_of
@@ -27,6 +29,7 @@ HEAD = '<link rel="stylesheet" href="/lab-files/lab.css"><script src="/lab-files
 def add_pages(lab: Lab) -> None:
     """Add the lab's pages to the server."""
     app.add_static_files("/lab-files", WEB)
+    add_timelines()
 
     @ui.page("/", title="simalloc lab")
     def start() -> None:
@@ -112,6 +115,7 @@ class _Page:
                     self._panel()
                 with Tag("section", classes="lab-results", aria_label="Results"):
                     self._results()
+            self.behind = Behind(self.bench)
             self._take_away()
         self.bench.watch(self._changed)
         self._refresh()
@@ -232,8 +236,7 @@ class _Page:
         self.columns.refresh(bench.scenario, {"allocator": list(VERSIONS), "lock": list(LOCK_KINDS)})
         self.error.text = bench.error
         self.back.set(disabled=None if bench.asked.settings else "")
-        self.yaml.text = yaml_of(bench.scenario.definition())
-        self.command.text = bench.command()
+        self.away.show()
         self.client.run_javascript(f"history.replaceState(null, '', {bench.script()})")
 
     async def _look(self) -> None:
@@ -253,6 +256,8 @@ class _Page:
         else:
             self.graph.show(chart)
         self._tell_guess(chart)
+        self.behind.show()
+        self.away.offer()
         self.status.text = self._status(progress)
         self.status.set(data_done=progress.done, data_total=progress.total, data_version=bench.session.version)
 
@@ -284,12 +289,4 @@ class _Page:
     # Take away
 
     def _take_away(self) -> None:
-        with Tag("section", classes="lab-away", aria_label="Take away"):
-            Tag("h2", "Take it away")
-            Tag(
-                "p",
-                "The address of this page holds the whole question: whoever opens it sees the same. Saved as a file,"
-                " the scenario gives the same figures on the command line.",
-            )
-            self.command = Tag("code", "", id="command")
-            self.yaml = Tag("pre", "", id="yaml", tabindex="0", aria_label="the scenario as YAML")
+        self.away = Away(self.bench)

@@ -51,9 +51,9 @@ class Case:
         """Return the NUMA nodes in use, each with its CPUs."""
         return self.machine.nodes()
 
-    def interval_is_the_workloads(self) -> bool:
-        """Whether one run gives figures with intervals, or figures that cannot vary."""
-        return self.workload.has_intervals() or self.machine.cpus == 1
+    def varies(self) -> bool:
+        """Whether another seed gives other figures: all that several CPUs do does, and little that one does alone."""
+        return self.machine.cpus > 1 or self.workload.varies_alone() or self.memory.initial == "fragmented"
 
 
 def check_interrupts(sources: Sequence[InterruptSpec], version: Generation) -> None:

@@ -69,8 +69,8 @@ class Scenario(Strict):
     )
     replications: Literal["auto"] | Annotated[int, Field(ge=1, le=1000)] | ReplicationsSpec = Field(
         default="auto",
-        description="runs of every case with other random numbers, for 95 % intervals; auto = 5 where several CPUs "
-        "make figures vary and one run gives no interval, else 1",
+        description="runs of every case with other random numbers, for 95 % intervals; auto = 5 where another seed "
+        "gives other figures and one run gives no interval, else 1",
     )
     interrupts: list[InterruptSpec] = Field(
         default=[], max_length=1000, description="interrupts beside those of the workload"

@@ -62,6 +62,10 @@ class WorkloadSpec(Strict, ABC):
         """Whether a single run gives its figures with intervals."""
         return False
 
+    def varies_alone(self) -> bool:
+        """Whether another seed gives other figures on a single CPU that nothing interrupts, too."""
+        return False
+
     def main_figures(self) -> tuple[str, ...]:
         """Return the metrics that replications are to make precise."""
         return ()

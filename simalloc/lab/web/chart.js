@@ -158,7 +158,38 @@
     return svg;
   }
 
+  /* Where cycles went: a bar each, in groups that add up. */
+  function stacks(host, spec, width) {
+    const row = 44, left = Math.min(220, width * 0.36), right = 70, height = spec.curves.length * row + 50;
+    const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, width, height, class: "chart-svg", role: "img", tabindex: "0", "aria-label": summary(spec), xmlns: NS }, host);
+    const sums = spec.curves.map((each) => each.parts.reduce((a, b) => a + b, 0)), most = Math.max(...sums) || 1;
+    const scale = (width - left - right) / most;
+    const pattern = make("pattern", { id: host.dataset.chart + "-hatch", width: 7, height: 7, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, make("defs", {}, svg));
+    make("rect", { width: 2, height: 7, fill: "white", opacity: 0.55 }, pattern);
+    spec.curves.forEach((curve, i) => {
+      let at = left;
+      const y = i * row + 8, room = Math.floor(left / 7.2);
+      const name = make("text", { x: left - 8, y: y + 18, "text-anchor": "end", "font-size": 13, fill: "#111" }, svg, curve.name.length > room ? curve.name.slice(0, room - 1) + "…" : curve.name);
+      make("title", {}, name, curve.name);
+      curve.parts.forEach((part, k) => {
+        const group = spec.groups[k], shape = { x: at, y, width: Math.max(0, part * scale), height: row - 16 };
+        make("title", {}, make("rect", { ...shape, fill: group.colour, stroke: "white" }, svg), `${group.name}: ${text(part)}`);
+        if (group.hatched) make("rect", { ...shape, fill: `url(#${host.dataset.chart}-hatch)`, "pointer-events": "none" }, svg);
+        at += part * scale;
+      });
+      make("text", { x: at + 6, y: y + 18, "font-size": 13, fill: "#111" }, svg, text(sums[i]));
+    });
+    make("text", { x: left, y: height - 10, "font-size": 14, fill: "#111" }, svg, spec.y);
+    const list = html("ul", { class: "chart-legend" }, host);
+    for (const group of spec.groups) {
+      const item = html("li", {}, list);
+      make("rect", { x: 1, y: 1, width: 20, height: 11, fill: group.colour, stroke: "#777" }, make("svg", { width: 22, height: 13, "aria-hidden": "true" }, item));
+      html("span", {}, item, group.name);
+    }
+  }
+
   function summary(spec) {
+    if (spec.kind === "stack") return `${spec.y}: ` + spec.curves.map((each) => `${each.name}: ${each.parts.map((part, k) => `${spec.groups[k].name} ${text(part)}`).join(", ")}`).join("; ");
     if (spec.kind === "bars") return `${spec.y}: ` + spec.curves.map((each) => `${each.name} ${text(each.y)}`).join(", ");
     const parts = spec.curves.filter((each) => each.x.length).map((each) => `${each.name} goes from ${text(each.y[0])} at ${text(each.x[0])} to ${text(each.y[each.y.length - 1])} at ${text(each.x[each.x.length - 1])}`);
     return `${spec.y} against ${spec.x}: ${parts.join("; ")}. The table below has all numbers.`;
@@ -190,6 +221,15 @@
     const grid = html("table", {}, html("div", { class: "chart-scroll", tabindex: "0", role: "region", "aria-label": "table of the numbers" }, details));
     html("caption", {}, grid, spec.y);
     const head = html("tr", {}, html("thead", {}, grid)), body = html("tbody", {}, grid);
+    if (spec.kind === "stack") {
+      ["", ...spec.curves.map((each) => each.name)].forEach((each) => html("th", { scope: "col" }, head, each));
+      spec.groups.forEach((group, k) => {
+        const row = html("tr", {}, body);
+        html("th", { scope: "row" }, row, group.name);
+        spec.curves.forEach((each) => html("td", {}, row, text(each.parts[k])));
+      });
+      return;
+    }
     if (spec.kind === "bars") {
       ["", "value", "± 95 %"].forEach((each) => html("th", { scope: "col" }, head, each));
       spec.curves.forEach((each) => {
@@ -221,8 +261,13 @@
       html("p", { class: "chart-none" }, host, (spec && spec.title) || "");
       return;
     }
-    html("p", { class: "chart-y" }, host, spec.kind === "bars" ? spec.title : spec.y);
+    html("p", { class: "chart-y" }, host, spec.kind === "lines" ? spec.y : spec.title);
     const width = Math.max(280, Math.floor(host.clientWidth || 640)), height = spec.height || Math.max(260, Math.min(430, Math.round(width * 0.55)));
+    if (spec.kind === "stack") {
+      stacks(host, spec, width);
+      table(host, spec, open);
+      return;
+    }
     const svg = spec.kind === "bars" ? bars(host, spec, width) : lines(host, spec, width, height, ids);
     if (spec.kind !== "bars") legend(host, spec);
     table(host, spec, open);
