@@ -241,7 +241,7 @@ def test_the_checker_catches_a_double_free() -> None:
 
 @pytest.mark.parametrize("allocator", ALLOCATORS)
 @given(seed=st.integers(0, 10_000), cpus=st.integers(1, 4), scarce=st.booleans())
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=6)
 def test_local_clocks_and_strides_are_lockstep_to_the_cycle(allocator: str, seed: int, cpus: int, scarce: bool) -> None:
     fast = random_run(allocator, seed, cpus, lockstep=False, scarce=scarce)
     slow = random_run(allocator, seed, cpus, lockstep=True, scarce=scarce)
@@ -251,7 +251,7 @@ def test_local_clocks_and_strides_are_lockstep_to_the_cycle(allocator: str, seed
 @pytest.mark.parametrize("allocator", ["v4.11", "v4.17", "v6.1"])
 @example(seed=1671, cpus=4)  # an IPI that arrives at the very cycle up to which a sleeper knows what comes
 @given(seed=st.integers(0, 10_000), cpus=st.integers(2, 4))
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=6)
 def test_so_they_are_where_failures_drain(allocator: str, seed: int, cpus: int) -> None:
     def outcome(*, lockstep: bool) -> Outcome:
         found = random_run(allocator, seed, cpus, lockstep=lockstep, scarce=True, drains=True)
@@ -272,7 +272,7 @@ def test_scarce_memory_makes_random_runs_fail_allocations(allocator: str) -> Non
 
 @pytest.mark.parametrize("allocator", ALLOCATORS)
 @given(seed=st.integers(0, 10_000), cpus=st.integers(1, 4))
-@settings(deadline=None, max_examples=5)
+@settings(deadline=None, max_examples=4)
 def test_every_cpus_ledger_sums_to_the_end(allocator: str, seed: int, cpus: int) -> None:
     outcome = random_run(allocator, seed, cpus, lockstep=False)
     sums = [sum(row.cycles for row in outcome.ledger if row.cpu == cpu) for cpu in range(cpus)]

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from simalloc.machine import Cpu, Program
+from simalloc.machine import Context, Cpu, Program
 from simalloc.measure import LockStat, Recorder
+from simalloc.memory import MigrateType
 from simalloc.runs import run
 from simalloc.scenario import build
 from tests.models import model, run_one
@@ -84,3 +85,30 @@ def test_blocks_in_alloc_bench_and_producer_consumer_cost_more_than_pages(worklo
         return float(run(scenario).select(metric=metric)[0]["value"])
 
     assert time(order) > time(0)
+
+
+@pytest.mark.parametrize(
+    ("allocator", "context", "scarce", "refills"),
+    [
+        ("v6.19", Context.SOFTIRQ, True, True),
+        ("v7.1", Context.SOFTIRQ, False, True),
+        ("v7.1", Context.SOFTIRQ, True, False),
+        ("v7.3", Context.SOFTIRQ, False, False),
+        ("v7.3", Context.HARDIRQ, False, False),
+        ("v7.3", Context.TASK, False, True),
+    ],
+)
+def test_an_interrupt_takes_one_block_and_no_refill(
+    allocator: str, context: Context, scarce: bool, refills: bool
+) -> None:
+    system = model(allocator)
+    zone = system.zone
+    if scarce:
+        zone.take(zone.free_pages - zone.watermarks.low, 0, MigrateType.MOVABLE)
+        system.allocator.views[zone][0].refresh()
+
+    def program(cpu: Cpu) -> Program[None]:
+        assert (yield from system.allocator.alloc_pages(cpu, 1, MigrateType.MOVABLE)) is not None
+
+    run_one(system, program, context)
+    assert (zone.pcps[0].refilled > 0) == refills

@@ -28,11 +28,11 @@ PLUGIN = """\
 import os, signal, time
 from simalloc.runs import simulation
 real = simulation.attach
-def attach(machine, source, index, seed):
+def attach(machine, source, *more):
     if source.name != 'fine':
         os.kill(os.getpid(), getattr(signal, source.name))
         time.sleep(600)
-    real(machine, source, index, seed)
+    real(machine, source, *more)
 simulation.attach = attach
 """
 

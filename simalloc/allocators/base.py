@@ -56,6 +56,7 @@ class Allocator(BuddyPath, ABC):
         self.reclaim: Reclaim | None = None
         self.drains_on_failure = False
         self.hits_take_locks = False
+        self._below_low: set[tuple[int, int]] = set()
 
     # Entry points
 
@@ -100,7 +101,7 @@ class Allocator(BuddyPath, ABC):
         if order:
             yield self.tail_checks(cpu, 1, order, [(miss, 1)] if level else [])
         if self.lines.any:
-            yield from self.lines.pages(cpu, (pfn,))
+            yield from self.lines.pages(cpu, (pfn,), order)
         zone = self.zone_of(pfn)
         if order in self.pcp_orders:
             yield from self.free_unref_page(cpu, zone, pfn, order, cold=cold)
@@ -110,7 +111,13 @@ class Allocator(BuddyPath, ABC):
             ended(cpu)
 
     def alloc_pages_bulk(
-        self, cpu: Cpu, count: int, pages: list[int], mt: MigrateType = MigrateType.UNMOVABLE
+        self,
+        cpu: Cpu,
+        count: int,
+        pages: list[int],
+        mt: MigrateType = MigrateType.UNMOVABLE,
+        *,
+        linked: bool = False,  # noqa: ARG002
     ) -> Program[int]:
         """Append up to `count` order-0 pages to `pages`, return how many. Only generations with `bulk` have it."""
         raise TypeError(
@@ -321,7 +328,17 @@ class Allocator(BuddyPath, ABC):
             pfn = yield from self._down_to_min(cpu, order, mt, cold=cold)
         return pfn
 
+    def is_below_low(self, cpu: Cpu) -> bool:
+        """Whether the allocation that runs there is one that no zone may give above its LOW watermark."""
+        return (cpu.index, len(cpu.below)) in self._below_low
+
     def _down_to_min(self, cpu: Cpu, order: int, mt: MigrateType, *, cold: bool) -> Program[int | None]:
+        self._below_low.add((cpu.index, len(cpu.below)))
+        pfn = yield from self._first_above_min(cpu, order, mt, cold=cold)
+        self._below_low.discard((cpu.index, len(cpu.below)))
+        return pfn
+
+    def _first_above_min(self, cpu: Cpu, order: int, mt: MigrateType, *, cold: bool) -> Program[int | None]:
         yield Sync()
         for zone in self.zonelists[cpu.index]:
             view = self.views[zone][cpu.index]

@@ -7,6 +7,7 @@ when its step has ended.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from mypy_extensions import mypyc_attr
 
@@ -18,6 +19,9 @@ from simalloc.hardware import Recency
 from simalloc.machine import Burst, Cpu, Machine, Program, SpinLock, Step
 from simalloc.memory import MigrateType, Zone
 from simalloc.memory.pcp import Run
+
+if TYPE_CHECKING:
+    from simalloc.allocators.nolock import NoLock
 
 Runs = list[tuple[Step, int]]
 """Steps, each with how often."""
@@ -49,6 +53,7 @@ class BuddyPath:
         self.views: dict[Zone, list[ZoneView]] = {zone: [ZoneView(zone) for _ in machine.cpus] for zone in zones}
         half_point = round(steps.costs["struct_page_lines"])
         self.recency = [Recency(half_point) for _ in machine.cpus]
+        self.nolock: NoLock | None = None
         self._counts_inside = generation.counters == "inside"
         self._counts_after = generation.pgfree == "after"
         self._counts_under_lock = generation.pgfree == "under lock"
@@ -96,6 +101,8 @@ class BuddyPath:
         yield lock.acquire
         if locked:
             yield k.event_counter
+        if self.nolock is not None:
+            yield from self.nolock.take_along(cpu, zone)
         yield from self.insert_blocks(cpu, zone, [(order, mt, [pfn])])
         yield lock.release
         yield k.irq_restore
@@ -108,6 +115,8 @@ class BuddyPath:
         cpu.site = "free_one_page"
         yield k.irq_save
         yield lock.acquire
+        if self.nolock is not None:
+            yield from self.nolock.take_along(cpu, zone)
         yield from self.insert_blocks(cpu, zone, [(order, mt, [pfn])])
         yield lock.release
         yield k.irq_restore
@@ -145,7 +154,7 @@ class BuddyPath:
             *missed,
         )
         if self.lines.any:
-            yield from self.lines.buddy(cpu, zone, -(len(pfns) << order), pfns)
+            yield from self.lines.buddy(cpu, zone, -(len(pfns) << order), pfns, order)
         return pfns
 
     def insert_blocks(self, cpu: Cpu, zone: Zone, runs: Sequence[Run], *, picked: bool = False) -> Program[None]:
@@ -166,7 +175,7 @@ class BuddyPath:
         insert = self.k.buddy_insert_picked if picked else self.k.buddy_insert
         yield Burst((insert, blocks), (self.k.buddy_merge, buddy.merges - merges))
         if self.lines.any:
-            yield from self.lines.buddy(cpu, zone, pages, ())
+            yield from self.lines.buddy(cpu, zone, pages, (), max((order for order, _, _ in runs), default=0))
 
     def struct_page_misses(self, cpu: Cpu, pfns: Sequence[int]) -> Runs:
         """Use many struct pages; return the steps of those that have gone cold."""

@@ -128,6 +128,8 @@ class BulkApi:
     `appends`: to a list that has pages; else such a list is refused. `zones`: only the first, or the first of the
     CPU's own node with enough pages. `mark`: pages above this watermark are enough. `prepares`: pages are prepared
     inside the section. `counts`: each page, or all at once. `list_call`: a free of many pages is a call of its own.
+    `arrays`: it can fill an array, which a list costs more than; where it cannot, prices of a page have the list in
+    them. `lists`: it can make lists.
     """
 
     appends: bool
@@ -136,6 +138,8 @@ class BulkApi:
     prepares: bool
     counts: Literal["each", "once"]
     list_call: bool
+    arrays: bool = True
+    lists: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +194,10 @@ class Generation:
     """How much of a pcp drain_all_pages takes under one hold of its lock: all, or as much as the largest drain."""
     pcp_orders: Sequence[int]
     """The orders of which CPUs keep blocks."""
+    atomic_blocks: Literal["refill", "one at a time below LOW", "one at a time"] = "refill"
+    """What an interrupt takes from the buddy lists that wants a block of order 1 or more and finds none on its pcp."""
+    nolock: bool = False
+    """Whether there are allocations and frees that wait for no lock, for any context (`nolock.py`)."""
     parameters: Any = None
     """Values of the keys that a person's scheme has of its own, an object of its `Parameters`; None: it has none."""
 

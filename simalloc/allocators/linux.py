@@ -16,6 +16,7 @@ from simalloc.allocators.base import Allocator
 from simalloc.allocators.bulk import alloc_bulk
 from simalloc.allocators.generation import Generation
 from simalloc.allocators.list_free import free_list
+from simalloc.allocators.nolock import NoLock
 from simalloc.allocators.shared_lines import LineSwitches
 from simalloc.allocators.steps import KernelSteps
 from simalloc.machine import Cpu, Machine, Program, SpinLock
@@ -58,6 +59,8 @@ class Linux(Allocator):
         self.masks = entry.masks
         self.locks = entry.locks
         self.locks_are_real = False
+        if generation.nolock:
+            self.nolock = NoLock(self)
         self.pcp_lock: defaultdict[Pcp, SpinLock] = defaultdict(self._new_pcp_lock)
 
     def expect_drains(self) -> None:
@@ -147,13 +150,18 @@ class Linux(Allocator):
     ) -> Program[bool]:
         """Refill the list if it is empty; return whether it has a block then."""
         place = pcp.place(order, mt)
-        if not pcp.lists[place]:
+        if not pcp.lists[place] and not (order and self.takes_one(cpu)):
             if not self.masks:
                 yield self.k.irq_save
             yield from self.rmqueue_bulk(cpu, zone, pcp, mt, order=order, cold=cold and self.generation.hot_cold)
             if not self.masks:
                 yield self.k.irq_restore
         return bool(pcp.lists[place])
+
+    def takes_one(self, cpu: Cpu) -> bool:
+        """Whether a request for a block, here, takes only that from the buddy lists: those of interrupts are atomic."""
+        rule = self.generation.atomic_blocks
+        return rule != "refill" and cpu.in_interrupt() and (rule == "one at a time" or self.is_below_low(cpu))
 
     def committed(self, cpu: Cpu, zone: Zone, pcp: Pcp, frees: int, order: int, place: int) -> Program[bool]:
         """Drain what is due now that `frees` blocks have been pushed, the last to list `place`.
@@ -231,12 +239,21 @@ class Linux(Allocator):
     # Many pages
 
     def alloc_pages_bulk(
-        self, cpu: Cpu, count: int, pages: list[int], mt: MigrateType = MigrateType.UNMOVABLE
+        self,
+        cpu: Cpu,
+        count: int,
+        pages: list[int],
+        mt: MigrateType = MigrateType.UNMOVABLE,
+        *,
+        linked: bool = False,
     ) -> Program[int]:
-        """Append up to `count` order-0 pages to `pages` in one section; return how many, possibly fewer than asked."""
+        """Append up to `count` order-0 pages to `pages` in one section; return how many, possibly fewer than asked.
+
+        `linked`: by their struct pages, which costs more than to note them in an array.
+        """
         if self.generation.bulk is None:
             return super().alloc_pages_bulk(cpu, count, pages, mt)
-        return alloc_bulk(self, self.generation.bulk, cpu, count, pages, mt)
+        return alloc_bulk(self, self.generation.bulk, cpu, count, pages, mt, linked=linked)
 
     def free_pages_bulk(self, cpu: Cpu, pages: Sequence[int]) -> Program[None]:
         """Drop the last references to order-0 pages and free them, in one go where the generation can."""
@@ -248,6 +265,27 @@ class Linux(Allocator):
         if self.generation.bulk is not None and self.generation.bulk.list_call:
             yield self.k.bulk_free_call
         yield from self.free_pages_each(cpu, pages)
+
+    # Without waiting, in any context
+
+    def alloc_pages_nolock(
+        self, cpu: Cpu, order: int = 0, mt: MigrateType = MigrateType.UNMOVABLE
+    ) -> Program[int | None]:
+        """Try to allocate a block without waiting for a lock, in any context. Raises TypeError before Linux v6.15."""
+        return self._nolock().alloc(cpu, order, mt)
+
+    def free_pages_nolock(self, cpu: Cpu, pfn: int, order: int = 0) -> Program[None]:
+        """Free a block without waiting for a lock, in any context. Raises TypeError before Linux v6.15."""
+        return self._nolock().free(cpu, pfn, order)
+
+    def _nolock(self) -> NoLock:
+        if self.nolock is None:
+            raise TypeError(f"{self.generation.name} has no allocation that may not spin; v6.15 is the first")
+        return self.nolock
+
+    def kept_pages(self, zone: Zone) -> int:
+        """Return the pages on the zone's lockless list."""
+        return 0 if self.nolock is None else self.nolock.pages_left(zone)
 
     # Draining
 

@@ -60,7 +60,9 @@ def _rows() -> Iterator[Generation]:
         about="pcp for !in_interrupt() callers only, preemption off instead of interrupts; bulk API",
         models="January 2017 series v2r7 (Message-Id 20170109163518.6001-1), on Linux v4.10-rc2",
         entry=PREEMPT,
-        bulk=BulkApi(appends=False, zones="first", mark="high", prepares=False, counts="once", list_call=True),
+        bulk=BulkApi(
+            appends=False, zones="first", mark="high", prepares=False, counts="once", list_call=True, arrays=False
+        ),
     )
     yield noirq_v2
     v4_11_rc = replace(
@@ -200,8 +202,19 @@ def _rows() -> Iterator[Generation]:
         fallback="whole blocks, way remembered",
     )
     yield v6_12
-    v6_16 = replace(
+    v6_15 = replace(
         v6_12,
+        name="v6.15",
+        about="allocations and frees that wait for no lock, for any context (BPF); bulk allocations fill arrays only",
+        models="Linux v6.15 (97769a53f117, 8c57b687e833; c8b979530f27 of v6.14)",
+        bulk=BulkApi(
+            appends=True, zones="node", mark="low", prepares=True, counts="once", list_call=False, lists=False
+        ),
+        nolock=True,
+    )
+    yield v6_15
+    v6_16 = replace(
+        v6_15,
         name="v6.16",
         about="a burst of blocks takes the lists along only after half of high_min has been freed in a row",
         models="Linux v6.16 (Message-Id 20250407105219.55351-1)",
@@ -216,6 +229,21 @@ def _rows() -> Iterator[Generation]:
         drain_chunk="batch",
     )
     yield v6_19
+    v7_1 = replace(
+        v6_19,
+        name="v7.1",
+        about="an interrupt that finds no block on its pcp, and memory below LOW, takes one and no refill",
+        models="Linux v7.1 (F. van der Linden, linux-mm, 20 March 2026)",
+        atomic_blocks="one at a time below LOW",
+    )
+    yield v7_1
+    yield replace(
+        v7_1,
+        name="v7.3",
+        about="so does any interrupt that finds no block of order 1 or more on its pcp",
+        models="Linux v7.3 (7a496b133387)",
+        atomic_blocks="one at a time",
+    )
     yield replace(
         v6_19,
         name="pcp-buddy-rfc",

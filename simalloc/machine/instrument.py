@@ -108,6 +108,9 @@ class Instrument:
     def pages_inserted(self, cpu: Cpu, zone: Any, order: int, mt: int, pfns: list[int]) -> None:
         """These blocks of migratetype `mt` are on the zone's buddy lists again; zone->lock is held."""
 
+    def pages_left(self, cpu: Cpu, zone: Any, order: int, pfns: list[int]) -> None:
+        """These blocks are on the zone's lockless list, for the next that frees one block under zone->lock."""
+
 
 HOOKS = (
     "step",
@@ -133,6 +136,7 @@ HOOKS = (
     "call_ended",
     "pages_removed",
     "pages_inserted",
+    "pages_left",
 )
 
 ONE_BY_ONE = {"pages_allocated": "page_allocated", "pages_freed": "page_freed"}
@@ -176,6 +180,7 @@ class Hooks:
     call_ended: Hook
     pages_removed: Hook
     pages_inserted: Hook
+    pages_left: Hook
     every_page: bool
     steps_from: int
     steps_until: int

@@ -210,9 +210,9 @@ class Interrupts:
             yield from cpu.execute(handler)
         yield from cpu.charge(machine.hardirq_exit)
         cpu.context, cpu.tally, cpu.site = previous, cpu.tallies[previous], site
-        cpu.take_locks_up(holding=holding)
         for saw in machine.hooks.context_switched:
             saw(cpu, NMI, previous)
+        cpu.take_locks_up(holding=holding)
         cpu.set_horizon()
         self._row_ended = cpu.clock
 

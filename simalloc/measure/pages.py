@@ -97,6 +97,10 @@ class PageChecker(Instrument):
         """A call has taken them off a pcp's lists."""
         self._hand(cpu).update(_frames(pfns, order))
 
+    def pages_left(self, cpu: Cpu, zone: Zone, order: int, pfns: list[int]) -> None:  # noqa: ARG002
+        """They are on the zone's lockless list."""
+        self._hand(cpu).difference_update(_frames(pfns, order))
+
     def call_ended(self, cpu: Cpu) -> None:
         """Raise Broken if the call has pages in hand that are nowhere else."""
         hand = self._hand(cpu)

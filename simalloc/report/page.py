@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from io import StringIO
 from typing import Any
 
@@ -23,13 +24,9 @@ SHORT = 110
 
 def report_html(result: Result) -> str:
     """Return the page as HTML: the same bytes for the same result. Raises NoSuchFigure as `plots.wanted` does."""
-    loader = PackageLoader("simalloc.report", "web")
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["text"] = text_of
+    templates = environment()
     timeline = timeline_data(result)
-    page: str = environment.get_template("report.html").render(
+    page: str = templates.get_template("report.html").render(
         result=result,
         about=result.definition.get("about", ""),
         clock=f"{result.clock['preset']}, {result.clock['unit']} at {result.clock['ghz']:g} GHz",
@@ -37,20 +34,28 @@ def report_html(result: Result) -> str:
         tables=result_tables(result),
         prices=price_table(result),
         timeline=timeline,
-        scenario=_yaml(result.definition),
-        style=_asset(environment, "report.css"),
-        scripts=[_asset(environment, name) for name in ("sort.js", "timeline.js")[: 2 if timeline else 1]],
+        scenario=scenario_text(result.definition),
+        style=asset(templates, "report.css"),
+        scripts=[asset(templates, name) for name in ("sort.js", "timeline.js")[: 2 if timeline else 1]],
     )
     return page
 
 
-def _asset(environment: Environment, name: str) -> Markup:
+def environment() -> Environment:
+    """Return what pages are rendered with: its templates escape."""
+    loader = PackageLoader("simalloc.report", "web")
+    found = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    found.filters["text"] = text_of
+    return found
+
+
+def asset(templates: Environment, name: str) -> Markup:
     """Return a file of ours as it is: style and script are no HTML to be escaped."""
-    assert environment.loader is not None
-    return Markup(environment.loader.get_source(environment, name)[0])
+    assert templates.loader is not None
+    return Markup(templates.loader.get_source(templates, name)[0])
 
 
-def _yaml(definition: dict[str, Any]) -> str:
+def scenario_text(definition: Mapping[str, Any]) -> str:
     """Return a scenario as people write it: what is short on one line."""
     yaml: Any = YAML()
     text = StringIO()

@@ -138,6 +138,8 @@ def _paths(model: Model, cpu: Cpu, recorder: Recorder, found: list[Explained]) -
             page = _page((yield from keep("alloc, pcp's lock taken", allocator.alloc_pages(cpu))))
             yield from keep("free, pcp's lock taken", allocator.free_pages(cpu, page))
             lock.give_alone(cpu)
+            if allocator.nolock is not None:
+                yield from _nolock_paths(allocator, cpu, keep)
     else:
         page = _page((yield from keep("alloc, straight from the buddy lists", allocator.alloc_pages(cpu))))
         yield from keep("free, straight to the buddy lists", allocator.free_pages(cpu, page))
@@ -153,6 +155,23 @@ def _paths(model: Model, cpu: Cpu, recorder: Recorder, found: list[Explained]) -
     elif allocator.generation.list_free is not None:
         yield from allocator.alloc_pages_each(cpu, BULK_PAGES, pages)
         yield from keep(f"bulk free of {BULK_PAGES}", allocator.free_pages_bulk(cpu, pages))
+
+
+def _nolock_paths(
+    allocator: Linux, cpu: Cpu, keep: Callable[[str, Program[Any]], Generator[Any, Any, Any]]
+) -> Program[None]:
+    """Take the paths that wait for no lock, with the locks free and with both taken by what was interrupted."""
+    zone = allocator.zonelists[cpu.index][0]
+    locks = allocator.pcp_lock[zone.pcps[cpu.index]], allocator.zone_lock[zone]
+    page = _page((yield from keep("alloc without waiting", allocator.alloc_pages_nolock(cpu))))
+    yield from keep("free without waiting", allocator.free_pages_nolock(cpu, page))
+    page = _page((yield from allocator.alloc_pages(cpu)))
+    for lock in locks:
+        lock.take_alone(cpu)
+    yield from keep("alloc without waiting, both locks taken: fails", allocator.alloc_pages_nolock(cpu))
+    yield from keep("free without waiting, both locks taken", allocator.free_pages_nolock(cpu, page))
+    for lock in reversed(locks):
+        lock.give_alone(cpu)
 
 
 def _page(pfn: int | None) -> int:

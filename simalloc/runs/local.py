@@ -125,7 +125,7 @@ class _Worker:
         self.why = ""
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=serve, args=(theirs,), daemon=True)
-        with _as_workers_start():
+        with as_workers_start():
             self.process.start()
         theirs.close()
 
@@ -185,7 +185,7 @@ class _Worker:
 
 
 @contextmanager
-def _as_workers_start() -> Iterator[None]:
+def as_workers_start() -> Iterator[None]:
     """Have a process start deaf to the signals that are ours, and without importing files of the current folder."""
     safe = os.environ.get("PYTHONSAFEPATH")
     os.environ["PYTHONSAFEPATH"] = "1"

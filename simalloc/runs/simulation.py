@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import count
 
-from simalloc.allocators import Allocator, KernelSteps
+from simalloc.allocators import Allocator, KernelSteps, Linux
 from simalloc.hardware.times import cycles_of
 from simalloc.machine import Activity, Cpu, Instrument, Machine, Program, RuleBroken, Stuck
 from simalloc.measure import (
@@ -88,18 +88,22 @@ def build_model(scenario: Scenario, case: Case, instruments: Sequence[Instrument
     if case.memory.drain_on_failure:
         allocator.expect_drains()
     for index, source in enumerate(scenario.interrupts):
-        attach(machine, source, index, scenario.seed)
+        attach(machine, source, index, scenario.seed, allocator)
     if case.memory.vmstat_ms is not None:
         _attach_vmstat(machine, allocator, machine.milliseconds(case.memory.vmstat_ms))
     return Model(machine, zones, steps, allocator)
 
 
-def attach(machine: Machine, source: InterruptSpec, index: int, seed: int) -> None:
+def attach(machine: Machine, source: InterruptSpec, index: int, seed: int, allocator: Allocator) -> None:
     """Attach source number `index` to its CPUs, each with a stream of its own."""
     work = machine.steps.define(source.name, Activity.WORK, source.handler_cycles)
 
-    def handler(_cpu: Cpu) -> Program[None]:
+    held: dict[Cpu, list[int]] = {cpu: [] for cpu in machine.cpus}
+
+    def handler(cpu: Cpu) -> Program[None]:
         yield work
+        if source.nolock_pages and isinstance(allocator, Linux):
+            yield from _without_waiting(allocator, cpu, held[cpu], source.nolock_pages)
 
     second = machine.ghz * 1e9
     on, off = source.burst_on_us * second / 1e6, source.burst_off_us * second / 1e6
@@ -109,6 +113,18 @@ def attach(machine: Machine, source: InterruptSpec, index: int, seed: int) -> No
         else:
             times = arrivals(source.arrivals, second / source.hz, stream(seed, 2, index, cpu), on, off)
         machine.cpus[cpu].interrupts.attach(source.name, times, handler, nmi=source.nmi)
+
+
+def _without_waiting(allocator: Linux, cpu: Cpu, held: list[int], count: int) -> Program[None]:
+    """Free the pages of the arrival before, and allocate some, as far as that goes without waiting."""
+    before = list(held)
+    held.clear()
+    for page in before:
+        yield from allocator.free_pages_nolock(cpu, page)
+    for _ in range(count):
+        pfn = yield from allocator.alloc_pages_nolock(cpu)
+        if pfn is not None:
+            held.append(pfn)
 
 
 def _attach_vmstat(machine: Machine, allocator: Allocator, interval: int) -> None:

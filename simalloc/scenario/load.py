@@ -41,7 +41,13 @@ def with_settings(
 
 
 def _mapping(data: Mapping[str, Any]) -> CommentedMap:
-    return CommentedMap({key: _mapping(value) if isinstance(value, Mapping) else value for key, value in data.items()})
+    return CommentedMap({key: _tree(value) for key, value in data.items()})
+
+
+def _tree(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return _mapping(value)
+    return CommentedSeq(map(_tree, value)) if isinstance(value, list) else value
 
 
 def _scenario(

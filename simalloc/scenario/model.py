@@ -17,7 +17,7 @@ from simalloc.machine import LOCK_KINDS
 from simalloc.measure import INSTRUMENTS
 from simalloc.memory import Watermarks, ZoneFacts, pages_of
 from simalloc.registry import Plugin, Table, load_installed
-from simalloc.scenario.case import Case, check_fit
+from simalloc.scenario.case import Case, check_fit, check_interrupts
 from simalloc.scenario.errors import (
     Path,
     Problem,
@@ -69,8 +69,8 @@ class Scenario(Strict):
     )
     replications: Literal["auto"] | Annotated[int, Field(ge=1, le=1000)] | ReplicationsSpec = Field(
         default="auto",
-        description="runs of every case with other random numbers, for 95 % intervals; auto = 5 where several CPUs "
-        "make figures vary and one run gives no interval, else 1",
+        description="runs of every case with other random numbers, for 95 % intervals; auto = 5 where another seed "
+        "gives other figures and one run gives no interval, else 1",
     )
     interrupts: list[InterruptSpec] = Field(
         default=[], max_length=1000, description="interrupts beside those of the workload"
@@ -230,6 +230,7 @@ class Scenario(Strict):
         workload = _over(self.workload, spec.workload, (*path, "workload"))
         case = Case(spec.label, version, sizes, marks, machine, self.memory, workload, parameters, allocator)
         check_fit(path, case)
+        check_interrupts(self.interrupts, version)
         return case
 
     def plugins(self) -> list[Plugin]:

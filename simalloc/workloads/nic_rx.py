@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import chain, repeat
 from typing import Annotated, Literal
 
@@ -19,6 +20,7 @@ from simalloc.allocators import Allocator, KernelSteps
 from simalloc.machine import FOREVER, Activity, Context, Cpu, Instrument, Machine, Mailbox, Program
 from simalloc.measure import LockTimes, ledger
 from simalloc.memory import NoPages
+from simalloc.memory.size import PAGE_SIZE
 from simalloc.workloads.arrivals import BurstUs, Pattern, arrivals, check_bursts, stream
 from simalloc.workloads.base import Measured, Workload, WorkloadSpec
 from simalloc.workloads.page_pool import PagePool
@@ -51,7 +53,12 @@ class NicRxSpec(WorkloadSpec):
     queue_mpps: Annotated[float, Field(ge=1e-6, le=200)] | None = Field(
         default=None, description="or of each queue, million packets a second; 148.8 fill 100 Gbit/s with the smallest"
     )
-    packet_bytes: Annotated[int, Field(ge=64, le=4096)] = Field(default=1500, description="a packet fits in a page")
+    packet_bytes: Annotated[int, Field(ge=64, le=1 << 16)] = Field(
+        default=1500, description="a packet fits in a page, or a block"
+    )
+    order: Annotated[int, Field(ge=0, le=10)] = Field(
+        default=0, description="blocks of 2**order pages, one for each packet; api: single only"
+    )
     arrivals: Pattern | Literal["recorded"] = Field(default="poisson", description="how packets arrive at a queue")
     burst_on_us: BurstUs = Field(default=50.0, description="bursty: mean length of a burst, us")
     burst_off_us: BurstUs = Field(default=50.0, description="bursty: mean gap between bursts, us")
@@ -73,9 +80,10 @@ class NicRxSpec(WorkloadSpec):
     poll_cycles: Annotated[int, Field(ge=0, le=10**9)] = Field(
         default=300, description="cost of a poll beside its packets, cycles"
     )
-    api: Literal["single", "bulk"] = Field(
+    api: Literal["single", "bulk", "bulk-list"] = Field(
         default="single",
-        description="pages one by one, or 64 at a time as page_pool does (one by one on allocators without bulk API)",
+        description="pages one by one, or 64 at a time as page_pool does, in an array or a list (one by one on "
+        "allocators without bulk API)",
     )
     recycle: bool = Field(default=False, description="page_pool keeps pages that come back (cache 128, ring 1024)")
     freed_by: Literal["softirq", "task"] = Field(
@@ -97,8 +105,16 @@ class NicRxSpec(WorkloadSpec):
 
     @model_validator(mode="after")
     def _recycling_needs_a_pool(self) -> NicRxSpec:
-        if self.recycle and self.api != "bulk":
+        if self.recycle and self.api == "single":
             raise ValueError("recycle is what a page_pool does; it needs api: bulk")
+        return self
+
+    @model_validator(mode="after")
+    def _a_packet_fits(self) -> NicRxSpec:
+        if self.packet_bytes > PAGE_SIZE << self.order:
+            raise ValueError(f"packets of {self.packet_bytes} bytes need a higher order than {self.order}")
+        if self.order and self.api != "single":
+            raise ValueError("the bulk API gives single pages; blocks need api: single")
         return self
 
     @model_validator(mode="after")
@@ -123,7 +139,15 @@ class NicRxSpec(WorkloadSpec):
     def pages_needed(self) -> int:
         """Return the most pages a CPU holds at once: its ring, a pool, and what the application has not read."""
         unread = self.socket if self.freed_by == "task" else 0
-        return 2 * self.ring + unread + (1024 + 128 + 64 if self.api == "bulk" else 0)
+        return (2 * self.ring + unread + (0 if self.api == "single" else 1024 + 128 + 64)) << self.order
+
+    def uses_lists(self) -> bool:
+        """Whether its pool is filled with lists."""
+        return self.api == "bulk-list"
+
+    def highest_order(self) -> int:
+        """Return the order of its blocks."""
+        return self.order
 
     def duration_ms(self) -> float:
         """Return warm-up and measured time."""
@@ -155,7 +179,9 @@ class Queue:
         self.ring = Ring(times, nic.spec.ring)
         self.mailbox = Mailbox(f"socket {index}", nic.spec.socket)
         self.pages: deque[int] = deque()
-        self.pool = PagePool(nic.allocator, nic.k, recycle=nic.spec.recycle) if nic.spec.api == "bulk" else None
+        spec = nic.spec
+        pool = partial(PagePool, nic.allocator, nic.k, recycle=spec.recycle, linked=spec.uses_lists())
+        self.pool = None if spec.api == "single" else pool()
 
     def arm(self, cpu: Cpu) -> None:
         """Announce the next interrupt: some time after the first packet it is for, or when enough of them wait."""
@@ -203,7 +229,7 @@ class Queue:
         strides = nic.allocator.strides
         while done < len(pages):
             hits = 0
-            if not self.pool:
+            if not self.pool and not nic.spec.order:
                 until = windows.end_of(cpu.clock)
                 hits = strides.free(cpu, pages, done, after=nic.packet_step, until=until)
             if not hits:
@@ -226,7 +252,7 @@ class Queue:
         if self.pool:
             yield from self.pool.get(cpu, count, pages)
         else:
-            yield from self.nic.allocator.alloc_pages_each(cpu, count, pages)
+            yield from self.nic.allocator.alloc_pages_each(cpu, count, pages, self.nic.spec.order)
         if len(pages) < count:
             raise NoPages(f"cpu {cpu.index} got no page for its ring at cycle {cpu.clock}: the zone is too small")
         self.pages += pages
@@ -236,7 +262,7 @@ class Queue:
         if self.pool:
             yield from self.pool.put(cpu, page)
         else:
-            yield from self.nic.allocator.free_pages_each(cpu, (page,))
+            yield from self.nic.allocator.free_pages_each(cpu, (page,), self.nic.spec.order)
 
 
 class NicRx(Workload):
@@ -309,7 +335,8 @@ class NicRx(Workload):
         figures = [
             self._figure("throughput", "packets", rate, "Gbit/s"),
             Measured("offered", spec.packets_per_ms() * 1000 * gbit * spec.queues, "Gbit/s"),
-            self._figure("dropped", "dropped", rate, "Gbit/s"),
+            # Without an interval: rings fill up first, so that windows are no sample of one mean.
+            Measured("dropped", windows.mean("dropped", rate)[0], "Gbit/s"),
             self._figure("spin_share", "zone->lock waited", 100 / cpu_cycles, "%"),
             self._figure("lock_held_share", "zone->lock in use", 100 / windows.length / len(self.allocator.zones), "%"),
         ]

@@ -1,0 +1,235 @@
+"""The lab's six questions, one for each of notebooks 1 to 6: what is asked, what can be moved, what to predict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Chart = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """A key that a question puts in front: the values to move it over, and their names where they need some.
+
+    Without values, the key's menu or switch.
+    """
+
+    path: str
+    values: Sequence[Any] = ()
+    title: str = ""
+    names: Sequence[str] = ()
+
+
+def _cpus_up_to(*sizes: Sequence[int], queues: bool = False) -> Knob:
+    """Return the knob that says up to how many CPUs the sweep goes."""
+    swept = "machine.cpus, workload.queues" if queues else "machine.cpus"
+    values = [{swept: [[n, n] if queues else n for n in each]} for each in sizes]
+    return Knob("sweep", values, "CPUs, up to", [str(each[-1]) for each in sizes])
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a lecturer asks before the graph is shown: `answer` finds it in the graph, None while it is not known."""
+
+    text: str
+    unit: str
+    answer: Callable[[Chart], float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question: its number, title, a few sentences, what to move, what to predict, what the graph shows first."""
+
+    number: str
+    title: str
+    text: str
+    try_: str
+    knobs: Sequence[Knob]
+    prediction: Prediction
+    notebook: str
+
+
+def at(chart: Chart, label: str, x: float) -> float | None:
+    """Return the value of the first curve whose name has `label` in it, at `x`; None if it is not known."""
+    for curve in chart.get("curves", ()):
+        if label in curve["name"] and x in curve.get("x", ()):
+            return float(curve["y"][curve["x"].index(x)])
+    return None
+
+
+def _less(chart: Chart, of: tuple[str, float], than: tuple[str, float]) -> float | None:
+    """Return by how many percent one value is below another."""
+    value, other = at(chart, *of), at(chart, *than)
+    return None if value is None or not other else 100 * (1 - value / other)
+
+
+def _peak(chart: Chart, label: str) -> float | None:
+    """Return where a curve is highest."""
+    for curve in chart.get("curves", ()):
+        if label in curve["name"] and curve.get("x"):
+            return float(max(zip(curve["y"], curve["x"], strict=True))[1])
+    return None
+
+
+def first_and_last(chart: Chart) -> float | None:
+    """Return by how many percent the last curve is above the first at their last common point."""
+    curves = [curve for curve in chart.get("curves", ()) if curve.get("x")]
+    if len(curves) < 2:
+        return None
+    shared = [x for x in curves[0]["x"] if x in curves[-1]["x"]]
+    if not shared:
+        return None
+    first, last = (curve["y"][curve["x"].index(shared[-1])] for curve in (curves[0], curves[-1]))
+    return 100 * (last / first - 1) if first else None
+
+
+GENERAL = Prediction("At the last point, by how many percent is the last curve above the first?", "%", first_and_last)
+"""What is asked of a scenario that is none of the six."""
+
+QUESTIONS = {
+    each.number: each
+    for each in (
+        Question(
+            "1",
+            "What is a page made of?",
+            "Linux hands out a page of memory in about 150 cycles and takes it back in about 75. A third of that was"
+            " paid to mask interrupts, because POPF, which restores the interrupt flag, cost 26 cycles in 2017. The "
+            "kernel of the patch series (v4.11-rc) turns preemption off instead.",
+            "Move the price of saving the flag, or the prices of preemption. At which price of POPF do both kernels "
+            "cost the same?",
+            (
+                Knob("machine.costs.irq_save", (0, 3, 7, 12, 20, 30), "price of PUSHF + CLI (save)"),
+                Knob("machine.costs.preempt_disable", (0, 2, 5, 10, 20, 40), "price of turning preemption off"),
+                Knob("machine.costs.preempt_enable", (0, 2, 6, 10, 20, 40), "price of turning preemption on"),
+                Knob("workload.batches", ([1], [16], [64], [256], [1024]), "pages in a batch"),
+            ),
+            Prediction(
+                "By how many percent is a page cheaper without masking if POPF costs 7 cycles?",
+                "%",
+                lambda chart: _less(chart, ("v4.11-rc", 7), ("v4.10", 7)),
+            ),
+            "01-a-page-in-cycles",
+        ),
+        Question(
+            "2",
+            "What does it save not to mask interrupts?",
+            "A benchmark allocates a batch of pages and frees it again. Small batches never leave the CPU's own list"
+            " of pages (pcp). Larger ones overflow it: pages go to the zone and back under zone->lock, and "
+            "interrupts are masked meanwhile in both kernels.",
+            "Where do the curves bend? Move pcp.high and watch the bend move with it. Then show the longest window "
+            "with interrupts off.",
+            (
+                Knob("allocator.high", (62, 93, 186, 372, 744, 1500), "pcp.high: pages a list may hold"),
+                Knob("allocator.batch", (7, 15, 31, 62), "pcp.batch: pages a refill moves"),
+                Knob("machine.costs.irq_restore", (4, 7, 10, 16, 26, 38, 60), "price of POPF (restore)"),
+                Knob("machine.costs.irq_save", (0, 3, 7, 12, 20, 30), "price of PUSHF + CLI (save)"),
+            ),
+            Prediction(
+                "At 64 pages a batch, by how many percent is a page cheaper without masking?",
+                "%",
+                lambda chart: _less(chart, ("one-at-a-time", 64), ("vanilla", 64)),
+            ),
+            "02-masking-interrupts",
+        ),
+        Question(
+            "3",
+            "What does a larger batch buy, and what does it cost?",
+            "Four CPUs share one zone. Each refill takes zone->lock once and moves a batch of pages. Larger batches "
+            "take the lock less often and hold it longer. While it is held, interrupts are off.",
+            "Show the longest window with interrupts off instead of the time. Which batch would you choose? Add "
+            "CPUs, and choose again.",
+            (
+                Knob("machine.cpus", (1, 2, 4, 6, 8), "CPUs"),
+                Knob("machine.lock", (), "kind of lock"),
+                Knob("machine.costs.line_transfer", (40, 84, 120, 158, 240, 320), "price of fetching a cache line"),
+                Knob("machine.costs.zone_lines", (0, 1, 2, 4, 8), "cache lines that move with zone->lock"),
+            ),
+            Prediction(
+                "How many times as long as at batch 255 does an allocation take at batch 3 in v4.17?",
+                "times",
+                lambda chart: _ratio(at(chart, "v4.17", 3), at(chart, "v4.17", 255)),
+            ),
+            "03-batching",
+        ),
+        Question(
+            "4",
+            "Why was it reverted?",
+            "A network card delivers packets to receive queues, one a CPU; each packet takes a page. In v4.11-rc "
+            "softirqs may not use the CPU's own list of pages, so each page is asked for under zone->lock. One CPU "
+            "does not notice. Eight do.",
+            "Move the load and the price of a cache line. Then switch on recycling of pages: does the allocator "
+            "still matter?",
+            (
+                _cpus_up_to((1, 2, 3, 4), (1, 2, 3, 4, 6), (1, 2, 3, 4, 6, 8), (1, 2, 4, 6, 8, 10, 12), queues=True),
+                Knob("workload.queue_gbits", (1, 2.5, 5, 7.5, 10), "load of each queue"),
+                Knob("workload.packet_cycles", (1000, 2000, 3400, 5000), "other work for a packet"),
+                Knob("machine.costs.line_transfer", (40, 84, 120, 158, 240, 320), "price of fetching a cache line"),
+                Knob("machine.lock", (), "kind of lock"),
+                Knob("workload.recycle", (), "page_pool keeps pages"),
+            ),
+            Prediction(
+                "With 8 queues 60 Gbit/s are offered. How many does v4.11-rc carry?",
+                "Gbit/s",
+                lambda chart: at(chart, "v4.11-rc", 8),
+            ),
+            "04-why-it-was-reverted",
+        ),
+        Question(
+            "5",
+            "When does the lock win?",
+            "Every CPU works for 20000 cycles and then needs one lock for 400. So the lock is full with about fifty "
+            "CPUs. A queued lock stops growing there. A ticket lock collapses long before, because all who wait "
+            "fetch the lock's cache line at each hand-over.",
+            "Move the price of a cache line: where does the ticket lock collapse now? Then hold the lock longer.",
+            (
+                _cpus_up_to(
+                    (1, 2, 3, 4, 6, 8),
+                    (1, 4, 8, 12, 16),
+                    (1, 4, 8, 16, 24, 28, 32),
+                    (1, 4, 8, 16, 24, 28, 32, 40, 48),
+                    (1, 8, 16, 24, 28, 32, 40, 48, 56, 64),
+                ),
+                Knob("machine.costs.line_transfer", (20, 60, 84, 120, 158, 240, 320), "price of fetching a cache line"),
+                Knob("workload.hold", tuple(f"{n} cycles" for n in (100, 200, 400, 800, 1600)), "time in the lock"),
+                Knob(
+                    "workload.think",
+                    tuple({"exponential": f"{n} cycles"} for n in (5000, 10000, 20000, 40000)),
+                    "own work between two turns",
+                ),
+            ),
+            Prediction(
+                "At how many CPUs does the ticket lock give the most operations?",
+                "CPUs",
+                lambda chart: _peak(chart, "ticket"),
+            ),
+            "05-when-the-lock-wins",
+        ),
+        Question(
+            "6",
+            "What does a bulk call do to an interrupt?",
+            "Half of what a page costs is the call. A bulk call asks for many pages and pays that once. Linux v6.1 "
+            "masks interrupts for the whole call, noirq-v2 does not. A device interrupts at random and wants to be "
+            "served.",
+            "Show the mean wait of an interrupt. How does it grow with the call? Let the device interrupt more "
+            "often, and less.",
+            (
+                Knob("interrupts.0.hz", (1000, 10000, 50000, 100000), "interrupts a second"),
+                Knob("interrupts.0.handler_cycles", (0, 200, 1000, 4000), "work of the handler"),
+                Knob("machine.costs.irq_restore", (4, 7, 10, 16, 26, 38, 60), "price of POPF (restore)"),
+                Knob("machine.costs.page_out", (10, 20, 41, 80, 160), "preparing a page"),
+            ),
+            Prediction(
+                "By how many percent is a page cheaper in bulk calls of 16 pages in v6.1?",
+                "%",
+                lambda chart: _less(chart, ("v6.1, bulk", 16), ("v6.1, page by page", 16)),
+            ),
+            "06-bulk-and-latency",
+        ),
+    )
+}
+
+
+def _ratio(value: float | None, other: float | None) -> float | None:
+    return None if value is None or not other else value / other

@@ -1,0 +1,133 @@
+"""What is behind a graph, in words and tables: where the cycles went, locks, the longest window, recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from simalloc.plots import cycles
+from simalloc.plots.activities import GROUPS
+from simalloc.registry import Plugin, ensure
+from simalloc.results import LockStatError, Result, Row, lock_stat_rows, lock_stat_text
+from simalloc.runs.explain import first_long_window, window_text
+from simalloc.runs.plan import Plan
+from simalloc.runs.simulation import Window
+from simalloc.runs.task import Record, execute
+from simalloc.scenario import Scenario, ScenarioError
+
+Point = tuple[Any, ...]
+
+
+def points(result: Result) -> list[Point]:
+    """Return the points of the sweep that have figures, in order; one without values if nothing is swept."""
+    found = dict.fromkeys(tuple(row.get(name) for name in result.swept) for row in result.rows)
+    return list(found)
+
+
+def point_words(result: Result, point: Point) -> str:
+    """Return a point as people read it: `cpus 48`."""
+    return ", ".join(f"{name} {value}" for name, value in zip(result.swept, point, strict=True))
+
+
+def cycles_chart(result: Result, point: Point) -> dict[str, Any]:
+    """Return where the cycles went at a point as chart.js draws it: a bar a label, in the ledger's groups."""
+    here = replace(result, ledger=_at(result, result.ledger, point), swept=[])
+    if not here.ledger:
+        return {"kind": "none", "title": "nothing is known here yet", "curves": []}
+    bars = cycles.series(here)
+    known = [group for group in GROUPS if any(bar["parts"].get(group.name) for bar in bars)]
+    return {
+        "kind": "stack",
+        "title": "where the cycles went",
+        "y": f"cycles of all CPUs {'(%)' if bars[0]['unit'] == '%' else 'for each page allocated'}",
+        "groups": [{"name": group.name, "colour": group.colour, "hatched": bool(group.hatch)} for group in known],
+        "curves": [
+            {"name": bar["label"], "parts": [bar["parts"].get(group.name, 0.0) for group in known]} for bar in bars
+        ],
+    }
+
+
+def locks_text(result: Result, point: Point) -> str:
+    """Return the locks of every label at a point as /proc/lock_stat prints them."""
+    try:
+        rows = _at(result, lock_stat_rows(result), point)
+    except LockStatError as error:
+        return str(error)
+    parts = []
+    for case in result.cases:
+        own = [row for row in rows if row["label"] == case["label"]]
+        if own:
+            parts.append(f"{case['label']}:\n{lock_stat_text(own)}")
+    return "\n".join(parts) or "No lock was taken here."
+
+
+def window_words(result: Result, point: Point) -> list[tuple[str, int, str]]:
+    """Return for each label its longest window with interrupts off: the label, its cycles, and a sentence or two."""
+    ghz = float(result.clock["ghz"])
+
+    def us(value: float) -> str:
+        return f"{value / ghz / 1000:.2f} us"
+
+    found = []
+    for row in _at(result, result.latency, point):
+        if (row["kind"], row.get("cpu"), row.get("site")) != ("irqs_off", "all", "all"):
+            continue
+        parts = [
+            f"{us(row['max_waited'])} waiting for a lock" if row["max_waited"] else "",
+            f"{us(row['max_held'])} holding one" if row["max_held"] else "",
+            f"{us(row['max_rest'])} with other work" if row["max_rest"] else "",
+        ]
+        words = (
+            f"The longest lasted {row['max']} cycles ({us(row['max'])}), on CPU {row['max_cpu']}; it ended in "
+            f"{row['max_site']}. In it the CPU spent {', '.join(filter(None, parts)) or 'nothing'}. "
+            f"There were {row['count']:,} such windows, {us(row['mean'])} long on average."
+        )
+        found.append((row["label"], int(row["max"]), words))
+    return found
+
+
+def _at(result: Result, rows: Sequence[Row], point: Point) -> list[Row]:
+    return [row for row in rows if all(row.get(name) == v for name, v in zip(result.swept, point, strict=True))]
+
+
+def case_number(scenario: Scenario, label: str, point: Point) -> int:
+    """Return the number of a case. Raises KeyError."""
+    for number, case in enumerate(scenario.cases):
+        if case.label == label and tuple(case.parameters.values()) == point:
+            return number
+    raise KeyError(label)
+
+
+# Done in processes of their own: all arguments are plain data
+
+
+def story_of_window(data: Mapping[str, Any], plugins: Sequence[Plugin], number: int, limit: int) -> str:
+    """Return the story of a case's first window with interrupts off that is longer than `limit` cycles."""
+    ensure(tuple(plugins))
+    scenario = Scenario.model_validate(data)
+    case = scenario.cases[number]
+    single = scenario.at(scenario.points[number // scenario.labels])
+    window = first_long_window(single, number % scenario.labels, limit)
+    return window_text(window, case.machine.cost_model().clock_ghz) if window else "There was no such window."
+
+
+def recording(data: Mapping[str, Any], plugins: Sequence[Plugin], number: int, start: str, length: str) -> list[Row]:
+    """Return what happened in a stretch of a case's first replication: records with label and swept parameters.
+
+    Raises ScenarioError for times that cannot be.
+    """
+    ensure(tuple(plugins))
+    scenario = Scenario.model_validate(data)
+    point, label = divmod(number, scenario.labels)
+    single = scenario.at(scenario.points[point])
+    window = Window(start, length)
+    window.cycles(single.cases[label])
+    plan = Plan(single, {}, window)
+    while task := plan.take():
+        if task.label == label and task.head["replication"] == 0:
+            record = Record.of(execute(task))
+            if record.result is None:
+                raise ScenarioError(record.error or "the run failed")
+            return [{"label": single.cases[label].label} | row for row in record.result.timeline]
+    raise ScenarioError("this case has no run")
