@@ -80,7 +80,7 @@ compiled-tests: .venv/dev compiler
 	else echo "no C compiler here (Debian: gcc, python3-dev): the tests of the compiled core are skipped"; fi
 
 $(COMPILED)/tools: $(COMPILED)/installed
-	$(COMPILED)/bin/pip install --quiet --disable-pip-version-check pytest pytest-xdist hypothesis
+	$(COMPILED)/bin/pip install --quiet --disable-pip-version-check pytest pytest-xdist hypothesis distributed
 	touch $@
 
 # A C compiler for CI: installed where this is Debian and we are root; nobody else needs one.

@@ -16,7 +16,7 @@ def main(folder: Path) -> None:
     for name, file in shipped().items():
         settings = [option for setting in SHORT.get(name, ()) for option in ("--set", setting)]
         out = folder / name
-        command = [sys.executable, "-m", "simalloc.cli", "run", str(file), "--out", str(out), *settings]
+        command = [sys.executable, "-m", "simalloc.cli", "run", str(file), "--check", "--out", str(out), *settings]
         subprocess.run(command, check=True)
     for name, file in mistakes().items():
         done = subprocess.run(

@@ -224,3 +224,19 @@ def test_ice_lake_is_predicted_beyond_what_it_was_fitted_on() -> None:
     errors = [abs(row["value"] / row["published"] - 1) for row in rows if "published" in row]
     assert len(errors) == 4
     assert np.mean(errors) < 0.08
+
+
+@pytest.mark.parametrize(
+    ("changes", "replications"),
+    [
+        ({"workload": {"kind": "lock-loop", "milliseconds": 0.01}}, 5),
+        ({"workload": {"kind": "alloc-bench", "modes": ["rand"], "pages": 60}}, 5),
+        ({"workload": {"kind": "pagealloc", "batches": [1], "samples": 3}}, 1),
+        ({"workload": {"kind": "pagealloc", "batches": [1], "samples": 3}, "interrupts": [{"name": "tick"}]}, 5),
+    ],
+)
+def test_one_cpu_has_an_interval_where_another_seed_gives_other_figures(
+    changes: dict[str, object], replications: int
+) -> None:
+    scenario = {"name": "alone", "allocator": "v4.10", "memory": {"zone": "64MiB"}, **changes}
+    assert run(build(scenario)).rows[0].get("replications", 1) == replications

@@ -20,11 +20,13 @@ class DearEveryTenth(Linux):
     """Every tenth free costs two more counters, and a count per zone is kept from the beginning."""
 
     hits_are_constant: ClassVar[bool] = False
+    counts: dict[Zone, int] | None = None
 
     def free_unref_page(self, cpu: Cpu, zone: Zone, pfn: int, order: int, *, cold: bool) -> Program[None]:
-        counts: dict[Zone, int] = self.__dict__.setdefault("counts", dict.fromkeys(self.zones, 0))
-        counts[zone] += 1
-        if counts[zone] % 10 == 0:
+        if self.counts is None:
+            self.counts = dict.fromkeys(self.zones, 0)
+        self.counts[zone] += 1
+        if self.counts[zone] % 10 == 0:
             yield self.k.zone_counters * 2
         yield from super().free_unref_page(cpu, zone, pfn, order, cold=cold)
 
@@ -32,10 +34,12 @@ class DearEveryTenth(Linux):
 class Counts(Linux):
     """Counts its calls, and declares nothing."""
 
+    calls: int = 0
+
     def alloc_pages(
         self, cpu: Cpu, order: int = 0, mt: MigrateType = MigrateType.UNMOVABLE, *, cold: bool = False
     ) -> Program[int | None]:
-        self.__dict__["calls"] = self.__dict__.get("calls", 0) + 1
+        self.calls += 1
         return super().alloc_pages(cpu, order, mt, cold=cold)
 
 
@@ -79,7 +83,8 @@ def test_what_a_scheme_overrides_is_called_as_often_as_pages_are_allocated() -> 
     with version(Counts) as name:
         system = model(name)
         run_one(system, lambda cpu: system.allocator.alloc_pages_each(cpu, 500, []))
-    assert system.allocator.__dict__["calls"] == 500
+    assert isinstance(system.allocator, Counts)
+    assert system.allocator.calls == 500
 
 
 def test_a_subclass_is_trusted_as_far_as_it_declares_or_adds_nothing() -> None:

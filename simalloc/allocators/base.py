@@ -101,7 +101,7 @@ class Allocator(BuddyPath, ABC):
         if order:
             yield self.tail_checks(cpu, 1, order, [(miss, 1)] if level else [])
         if self.lines.any:
-            yield from self.lines.pages(cpu, (pfn,))
+            yield from self.lines.pages(cpu, (pfn,), order)
         zone = self.zone_of(pfn)
         if order in self.pcp_orders:
             yield from self.free_unref_page(cpu, zone, pfn, order, cold=cold)
@@ -111,7 +111,13 @@ class Allocator(BuddyPath, ABC):
             ended(cpu)
 
     def alloc_pages_bulk(
-        self, cpu: Cpu, count: int, pages: list[int], mt: MigrateType = MigrateType.UNMOVABLE
+        self,
+        cpu: Cpu,
+        count: int,
+        pages: list[int],
+        mt: MigrateType = MigrateType.UNMOVABLE,
+        *,
+        linked: bool = False,  # noqa: ARG002
     ) -> Program[int]:
         """Append up to `count` order-0 pages to `pages`, return how many. Only generations with `bulk` have it."""
         raise TypeError(

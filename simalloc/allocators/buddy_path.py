@@ -154,7 +154,7 @@ class BuddyPath:
             *missed,
         )
         if self.lines.any:
-            yield from self.lines.buddy(cpu, zone, -(len(pfns) << order), pfns)
+            yield from self.lines.buddy(cpu, zone, -(len(pfns) << order), pfns, order)
         return pfns
 
     def insert_blocks(self, cpu: Cpu, zone: Zone, runs: Sequence[Run], *, picked: bool = False) -> Program[None]:
@@ -175,7 +175,7 @@ class BuddyPath:
         insert = self.k.buddy_insert_picked if picked else self.k.buddy_insert
         yield Burst((insert, blocks), (self.k.buddy_merge, buddy.merges - merges))
         if self.lines.any:
-            yield from self.lines.buddy(cpu, zone, pages, ())
+            yield from self.lines.buddy(cpu, zone, pages, (), max((order for order, _, _ in runs), default=0))
 
     def struct_page_misses(self, cpu: Cpu, pfns: Sequence[int]) -> Runs:
         """Use many struct pages; return the steps of those that have gone cold."""

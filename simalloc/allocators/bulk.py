@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from simalloc.allocators.linux import Linux
 
 
-def alloc_bulk(linux: Linux, api: BulkApi, cpu: Cpu, count: int, pages: list[int], mt: MigrateType) -> Program[int]:
-    """Append up to `count` pages; return how many.
+def alloc_bulk(
+    linux: Linux, api: BulkApi, cpu: Cpu, count: int, pages: list[int], mt: MigrateType, *, linked: bool = False
+) -> Program[int]:
+    """Append up to `count` pages, `linked` into a list or as an array; return how many.
 
     Falls back to one single-page call if only one is wanted (but for the 2017 series), if this context may not use the
     pcp, if no zone has `count` pages above the mark, if the pcp's lock is taken, and if the pcp yields nothing.
@@ -30,7 +32,7 @@ def alloc_bulk(linux: Linux, api: BulkApi, cpu: Cpu, count: int, pages: list[int
         yield linux.k.bulk_call
         zone = _zone_with(linux, api, cpu, count)
         if zone is not None:
-            got = yield from _from(linux, api, cpu, zone, count, mt)
+            got = yield from _from(linux, api, cpu, zone, count, mt, linked=linked and api.arrays)
     if not got:
         pfn = yield from linux.alloc_pages(cpu, 0, mt)
         if pfn is None:
@@ -59,7 +61,9 @@ def _zone_with(linux: Linux, api: BulkApi, cpu: Cpu, count: int) -> Zone | None:
     return None
 
 
-def _from(linux: Linux, api: BulkApi, cpu: Cpu, zone: Zone, count: int, mt: MigrateType) -> Program[list[int]]:
+def _from(
+    linux: Linux, api: BulkApi, cpu: Cpu, zone: Zone, count: int, mt: MigrateType, *, linked: bool
+) -> Program[list[int]]:
     """Take them from the pcp in one section, refilling whenever its list is empty."""
     k, pcp = linux.k, zone.pcps[cpu.index]
     counts_inside = linux.generation.counters == "inside"
@@ -82,6 +86,8 @@ def _from(linux: Linux, api: BulkApi, cpu: Cpu, zone: Zone, count: int, mt: Migr
             yield k.zone_counters * run
         if api.prepares:
             yield k.prep_new_page * run
+        if linked:
+            yield k.list_add * run
     if got and counts_inside and not counts_each:
         yield k.zone_counters
     if linux.locks:

@@ -128,6 +128,8 @@ class BulkApi:
     `appends`: to a list that has pages; else such a list is refused. `zones`: only the first, or the first of the
     CPU's own node with enough pages. `mark`: pages above this watermark are enough. `prepares`: pages are prepared
     inside the section. `counts`: each page, or all at once. `list_call`: a free of many pages is a call of its own.
+    `arrays`: it can fill an array, which a list costs more than; where it cannot, prices of a page have the list in
+    them. `lists`: it can make lists.
     """
 
     appends: bool
@@ -136,6 +138,8 @@ class BulkApi:
     prepares: bool
     counts: Literal["each", "once"]
     list_call: bool
+    arrays: bool = True
+    lists: bool = True
 
 
 @dataclass(frozen=True, slots=True)

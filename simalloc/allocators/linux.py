@@ -239,12 +239,21 @@ class Linux(Allocator):
     # Many pages
 
     def alloc_pages_bulk(
-        self, cpu: Cpu, count: int, pages: list[int], mt: MigrateType = MigrateType.UNMOVABLE
+        self,
+        cpu: Cpu,
+        count: int,
+        pages: list[int],
+        mt: MigrateType = MigrateType.UNMOVABLE,
+        *,
+        linked: bool = False,
     ) -> Program[int]:
-        """Append up to `count` order-0 pages to `pages` in one section; return how many, possibly fewer than asked."""
+        """Append up to `count` order-0 pages to `pages` in one section; return how many, possibly fewer than asked.
+
+        `linked`: by their struct pages, which costs more than to note them in an array.
+        """
         if self.generation.bulk is None:
             return super().alloc_pages_bulk(cpu, count, pages, mt)
-        return alloc_bulk(self, self.generation.bulk, cpu, count, pages, mt)
+        return alloc_bulk(self, self.generation.bulk, cpu, count, pages, mt, linked=linked)
 
     def free_pages_bulk(self, cpu: Cpu, pages: Sequence[int]) -> Program[None]:
         """Drop the last references to order-0 pages and free them, in one go where the generation can."""

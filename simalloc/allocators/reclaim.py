@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+from mypy_extensions import mypyc_attr
+
 from simalloc.machine import Cpu, Program
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Reclaim(ABC):
     """Takes pages from their users. Linux v4.10 (ea57485af8f4), __alloc_pages_slowpath()."""
 

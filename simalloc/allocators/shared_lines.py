@@ -58,21 +58,24 @@ class SharedLines:
         self._deltas: dict[tuple[Zone, int], int] = {}
         self._counted_last: dict[Zone, int] = {}
 
-    def buddy(self, cpu: Cpu, zone: Zone, change: int, taken: Sequence[int]) -> Program[None]:
-        """Pay for what a CPU has just done to a zone's lists: `change` free pages more, of which `taken` it has."""
+    def buddy(self, cpu: Cpu, zone: Zone, change: int, taken: Sequence[int], order: int = 0) -> Program[None]:
+        """Pay for what a CPU has just done to a zone's lists: `change` free pages more, blocks `taken` it has."""
         cycles = 0.0
         if self.switches.free_area:
-            cycles += self._lists(cpu, zone)
+            # The first block of a list has a line of its own, which who links one before it writes, too.
+            cycles += self._lists(cpu, zone) * (2 if order else 1)
         if self.switches.struct_pages:
-            cycles += self._pages(cpu, taken)
+            cycles += self._blocks(cpu, taken, order) if order else self._pages(cpu, taken)
         if self.switches.counters:
             cycles += yield from self._count(cpu, zone, change)
         if round(cycles):
             yield self._step * round(cycles)
 
-    def pages(self, cpu: Cpu, pfns: Sequence[int]) -> Program[None]:
-        """Pay for struct pages that their owner hands to the allocator on this CPU."""
-        cycles = round(self._pages(cpu, pfns)) if self.switches.struct_pages else 0
+    def pages(self, cpu: Cpu, pfns: Sequence[int], order: int = 0) -> Program[None]:
+        """Pay for struct pages of blocks that their owner hands to the allocator on this CPU."""
+        cycles = 0
+        if self.switches.struct_pages:
+            cycles = round(self._blocks(cpu, pfns, order) if order else self._pages(cpu, pfns))
         if cycles:
             yield self._step * cycles
 
@@ -132,6 +135,21 @@ class SharedLines:
                 cycles += transfer(last, index)
             chunk[place] = index
         return cycles * self._shown
+
+    def _blocks(self, cpu: Cpu, firsts: Sequence[int], order: int) -> float:
+        """Fetch all struct pages of blocks. A prefetcher follows a block, and from one to the next where they adjoin.
+
+        So the first struct page of any other block costs all of its transfer. That of single pages is part of the
+        share that was fitted on them.
+        """
+        cycles, expected = 0.0, -1
+        for pfn in firsts:
+            last = self._owners.chunk(pfn)[pfn & CHUNK_MASK]
+            cycles += self._pages(cpu, range(pfn, pfn + (1 << order)))
+            if pfn != expected and last not in (NOBODY, cpu.index):
+                cycles += self._transfer(last, cpu.index) * (1 - self._shown)
+            expected = pfn + (1 << order)
+        return cycles
 
     def _count(self, cpu: Cpu, zone: Zone, change: int) -> Program[int]:
         delta = self._deltas.get((zone, cpu.index), 0) + change

@@ -73,6 +73,10 @@ class KernelSteps:
             for level in range(LEVELS)
         ]
 
+        # Into a list of the caller's, and out of it: a pcp list is the same kind, and costs that.
+        self.list_add = self.define("list_add", Activity.LIST, pcp_push=1)
+        self.list_del = self.define("list_del", Activity.LIST, pcp_pop=1)
+
         self._by_name: dict[str, Step] = {
             "irq_save": self.irq_save,
             "irq_restore": self.irq_restore,

@@ -60,7 +60,9 @@ def _rows() -> Iterator[Generation]:
         about="pcp for !in_interrupt() callers only, preemption off instead of interrupts; bulk API",
         models="January 2017 series v2r7 (Message-Id 20170109163518.6001-1), on Linux v4.10-rc2",
         entry=PREEMPT,
-        bulk=BulkApi(appends=False, zones="first", mark="high", prepares=False, counts="once", list_call=True),
+        bulk=BulkApi(
+            appends=False, zones="first", mark="high", prepares=False, counts="once", list_call=True, arrays=False
+        ),
     )
     yield noirq_v2
     v4_11_rc = replace(
@@ -203,8 +205,11 @@ def _rows() -> Iterator[Generation]:
     v6_15 = replace(
         v6_12,
         name="v6.15",
-        about="allocations and frees that wait for no lock, for any context (BPF)",
-        models="Linux v6.15 (97769a53f117, 8c57b687e833)",
+        about="allocations and frees that wait for no lock, for any context (BPF); bulk allocations fill arrays only",
+        models="Linux v6.15 (97769a53f117, 8c57b687e833; c8b979530f27 of v6.14)",
+        bulk=BulkApi(
+            appends=True, zones="node", mark="low", prepares=True, counts="once", list_call=False, lists=False
+        ),
         nolock=True,
     )
     yield v6_15

@@ -11,8 +11,10 @@ from typing import Any
 class RuleBroken(Exception):  # noqa: N818 - the kernel's rule, not our error
     """The simulated kernel did what no kernel may: released a lock it did not hold, unmasked what was not masked."""
 
-    placed: bool = False
-    """Whether the traceback shows the program that did it."""
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.placed = False
+        """Whether the traceback shows the program that did it."""
 
 
 class Placing:

@@ -100,12 +100,15 @@ def _mark_knees(axis: Axes, result: Result) -> None:
     for i, (high, labels) in enumerate(knees.items()):
         axis.axvline(high, color=style.GREY, linewidth=1.2, linestyle=(0, (2, 2)), zorder=0)
         whose = "" if len(knees) == 1 else f" ({', '.join(labels)})"
+        low, up = axis.get_xlim()
+        is_left = high**4 < low * up**3  # short of the last quarter, where a long text would not fit behind the line
         axis.annotate(
             f"pcp.high = {high} pages{whose}",
             xy=(high, 1.0 - 0.06 * i),
             xycoords=("data", "axes fraction"),
-            xytext=(6, -4),
+            xytext=(6 if is_left else -6, -4),
             textcoords="offset points",
+            horizontalalignment="left" if is_left else "right",
             verticalalignment="top",
             color="#333333",
             fontsize=12,

@@ -25,7 +25,8 @@ def first_round(scenario: Scenario, case: Case) -> int:
     if isinstance(asked, ReplicationsSpec):
         return asked.at_least
     if asked == "auto":
-        return 1 if case.interval_is_the_workloads() else AUTO_REPLICATIONS
+        drawn = case.varies() or any(source.is_drawn() for source in scenario.interrupts)
+        return AUTO_REPLICATIONS if drawn and not case.workload.has_intervals() else 1
     return asked
 
 

@@ -51,9 +51,9 @@ class Case:
         """Return the NUMA nodes in use, each with its CPUs."""
         return self.machine.nodes()
 
-    def interval_is_the_workloads(self) -> bool:
-        """Whether one run gives figures with intervals, or figures that cannot vary."""
-        return self.workload.has_intervals() or self.machine.cpus == 1
+    def varies(self) -> bool:
+        """Whether another seed gives other figures: all that several CPUs do does, and little that one does alone."""
+        return self.machine.cpus > 1 or self.workload.varies_alone() or self.memory.initial == "fragmented"
 
 
 def check_interrupts(sources: Sequence[InterruptSpec], version: Generation) -> None:
@@ -74,6 +74,11 @@ def check_fit(path: Path, case: Case) -> None:
         raise Problem(
             (*path, "workload", "api"),
             f"{version.name} has no bulk API; use api: single, or an allocator that has one: {', '.join(with_bulk)}",
+        )
+    if workload.uses_lists() and version.bulk is not None and not version.bulk.lists:
+        raise Problem(
+            (*path, "workload", "api"),
+            f"{version.name} has no bulk API that makes lists (v6.14 dropped it); use api: bulk, for an array",
         )
     if workload.uses_bulk() and workload.highest_order():
         raise Problem((*path, "workload", "order"), "the bulk API gives order-0 pages only; use api: single")

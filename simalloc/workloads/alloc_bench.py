@@ -69,6 +69,10 @@ class AllocBenchSpec(WorkloadSpec):
         each = sum(min(self.repeats, 100) if mode == "repeat" else self.pages for mode in self.modes)
         return 2.0 * self.iterations * each
 
+    def varies_alone(self) -> bool:
+        """Say whether it frees in random order."""
+        return "rand" in self.modes
+
     def main_figures(self) -> tuple[str, ...]:
         """Return what replications are to make precise."""
         return ("alloc", "free", "repeat")

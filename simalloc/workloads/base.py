@@ -34,6 +34,10 @@ class WorkloadSpec(Strict, ABC):
         """Whether the allocator must have a bulk API."""
         return False
 
+    def uses_lists(self) -> bool:
+        """Whether the bulk API must be one that links pages into a list."""
+        return False
+
     def highest_order(self) -> int:
         """Return the order of the largest block it asks for."""
         return 0
@@ -56,6 +60,10 @@ class WorkloadSpec(Strict, ABC):
 
     def has_intervals(self) -> bool:
         """Whether a single run gives its figures with intervals."""
+        return False
+
+    def varies_alone(self) -> bool:
+        """Whether another seed gives other figures on a single CPU that nothing interrupts, too."""
         return False
 
     def main_figures(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import chain, repeat
 from typing import Annotated, Literal
 
@@ -79,9 +80,10 @@ class NicRxSpec(WorkloadSpec):
     poll_cycles: Annotated[int, Field(ge=0, le=10**9)] = Field(
         default=300, description="cost of a poll beside its packets, cycles"
     )
-    api: Literal["single", "bulk"] = Field(
+    api: Literal["single", "bulk", "bulk-list"] = Field(
         default="single",
-        description="pages one by one, or 64 at a time as page_pool does (one by one on allocators without bulk API)",
+        description="pages one by one, or 64 at a time as page_pool does, in an array or a list (one by one on "
+        "allocators without bulk API)",
     )
     recycle: bool = Field(default=False, description="page_pool keeps pages that come back (cache 128, ring 1024)")
     freed_by: Literal["softirq", "task"] = Field(
@@ -103,7 +105,7 @@ class NicRxSpec(WorkloadSpec):
 
     @model_validator(mode="after")
     def _recycling_needs_a_pool(self) -> NicRxSpec:
-        if self.recycle and self.api != "bulk":
+        if self.recycle and self.api == "single":
             raise ValueError("recycle is what a page_pool does; it needs api: bulk")
         return self
 
@@ -111,7 +113,7 @@ class NicRxSpec(WorkloadSpec):
     def _a_packet_fits(self) -> NicRxSpec:
         if self.packet_bytes > PAGE_SIZE << self.order:
             raise ValueError(f"packets of {self.packet_bytes} bytes need a higher order than {self.order}")
-        if self.order and self.api == "bulk":
+        if self.order and self.api != "single":
             raise ValueError("the bulk API gives single pages; blocks need api: single")
         return self
 
@@ -137,7 +139,11 @@ class NicRxSpec(WorkloadSpec):
     def pages_needed(self) -> int:
         """Return the most pages a CPU holds at once: its ring, a pool, and what the application has not read."""
         unread = self.socket if self.freed_by == "task" else 0
-        return (2 * self.ring + unread + (1024 + 128 + 64 if self.api == "bulk" else 0)) << self.order
+        return (2 * self.ring + unread + (0 if self.api == "single" else 1024 + 128 + 64)) << self.order
+
+    def uses_lists(self) -> bool:
+        """Whether its pool is filled with lists."""
+        return self.api == "bulk-list"
 
     def highest_order(self) -> int:
         """Return the order of its blocks."""
@@ -173,7 +179,9 @@ class Queue:
         self.ring = Ring(times, nic.spec.ring)
         self.mailbox = Mailbox(f"socket {index}", nic.spec.socket)
         self.pages: deque[int] = deque()
-        self.pool = PagePool(nic.allocator, nic.k, recycle=nic.spec.recycle) if nic.spec.api == "bulk" else None
+        spec = nic.spec
+        pool = partial(PagePool, nic.allocator, nic.k, recycle=spec.recycle, linked=spec.uses_lists())
+        self.pool = None if spec.api == "single" else pool()
 
     def arm(self, cpu: Cpu) -> None:
         """Announce the next interrupt: some time after the first packet it is for, or when enough of them wait."""
@@ -327,7 +335,8 @@ class NicRx(Workload):
         figures = [
             self._figure("throughput", "packets", rate, "Gbit/s"),
             Measured("offered", spec.packets_per_ms() * 1000 * gbit * spec.queues, "Gbit/s"),
-            self._figure("dropped", "dropped", rate, "Gbit/s"),
+            # Without an interval: rings fill up first, so that windows are no sample of one mean.
+            Measured("dropped", windows.mean("dropped", rate)[0], "Gbit/s"),
             self._figure("spin_share", "zone->lock waited", 100 / cpu_cycles, "%"),
             self._figure("lock_held_share", "zone->lock in use", 100 / windows.length / len(self.allocator.zones), "%"),
         ]

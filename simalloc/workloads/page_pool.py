@@ -19,7 +19,8 @@ RING = 1024
 class PagePool:
     """The pool of one queue."""
 
-    def __init__(self, allocator: Allocator, steps: KernelSteps, *, recycle: bool) -> None:
+    def __init__(self, allocator: Allocator, steps: KernelSteps, *, recycle: bool, linked: bool = False) -> None:
+        self.linked = linked
         self.allocator = allocator
         self.k = steps
         self.recycle = recycle
@@ -48,7 +49,12 @@ class PagePool:
             yield self.k.pool_op * some
         if self.cache:
             return
-        if self.allocator.generation.has_bulk:
+        if self.allocator.generation.has_bulk and self.linked:
+            linked: list[int] = []
+            got = yield from self.allocator.alloc_pages_bulk(cpu, REFILL, linked, linked=True)
+            yield self.k.list_del * got
+            self.cache += linked
+        elif self.allocator.generation.has_bulk:
             yield from self.allocator.alloc_pages_bulk(cpu, REFILL, self.cache)
         else:
             yield from self.allocator.alloc_pages_each(cpu, REFILL, self.cache)

@@ -34,8 +34,13 @@ class PageAllocSpec(WorkloadSpec):
     batches: Annotated[list[Batch], Field(min_length=1, max_length=1000)] = Field(
         default=[1 << i for i in range(15)], description="blocks per round; each batch is a row of the table"
     )
-    api: Literal["single", "bulk"] = Field(
-        default="single", description="one call a page, or the bulk list API (allocators that have one)"
+    api: Literal["single", "bulk", "bulk-list"] = Field(
+        default="single",
+        description="one call a page, or the bulk API (allocators that have one): into an array, where there is that, "
+        "or a list",
+    )
+    freed: Literal["together", "one by one"] = Field(
+        default="together", description="how pages that came in bulk are freed: as one list, or a call each"
     )
     order: Annotated[int, Field(ge=0, le=10)] = Field(default=0, description="blocks of 2**order pages")
     context: Literal["task", "softirq", "hardirq"] = Field(
@@ -79,7 +84,7 @@ class PageAllocSpec(WorkloadSpec):
 
     def blocks_of(self, batch: int) -> int:
         """Return how many blocks a round really allocates: the loop bound of the published script is inclusive."""
-        return batch if self.api == "bulk" else batch + 1
+        return batch + 1 if self.api == "single" else batch
 
     def pages_needed(self) -> int:
         """Return the most pages a CPU holds at once."""
@@ -91,7 +96,11 @@ class PageAllocSpec(WorkloadSpec):
 
     def uses_bulk(self) -> bool:
         """Whether it calls the bulk API."""
-        return self.api == "bulk"
+        return self.api != "single"
+
+    def uses_lists(self) -> bool:
+        """Whether it calls it with a list."""
+        return self.api == "bulk-list"
 
     def row_parameters(self) -> tuple[str, ...]:
         """Return what a row of its figures is for."""
@@ -190,12 +199,17 @@ class PageAlloc(Workload):
             return
         while len(pages) < count:
             some: list[int] = []
-            yield from self.allocator.alloc_pages_bulk(cpu, count - len(pages), some)
+            if self.spec.api == "bulk":
+                yield from self.allocator.alloc_pages_bulk(cpu, count - len(pages), some)
+            else:
+                yield from self.allocator.alloc_pages_bulk(cpu, count - len(pages), some, linked=True)
             pages += some
             self._must_have(cpu, pages, count if not some else len(pages))
 
     def _free(self, cpu: Cpu, pages: list[int]) -> Program[None]:
-        if self.spec.api == "single":
+        if self.spec.uses_lists():
+            yield self.k.list_del * len(pages)
+        if self.spec.api == "single" or self.spec.freed == "one by one":
             yield from self.allocator.free_pages_each(cpu, pages, self.spec.order)
         else:
             yield from self.allocator.free_pages_bulk(cpu, pages)

@@ -38,6 +38,10 @@ class SteadySpec(WorkloadSpec):
         """Return about how many operations a CPU does: one a microsecond, where nothing better is known."""
         return 1000 * self.milliseconds
 
+    def varies_alone(self) -> bool:
+        """Say yes: CPUs begin with own work of random length, and most draw what they do."""
+        return True
+
     def main_figures(self) -> tuple[str, ...]:
         """Return what replications are to make precise."""
         return ("throughput",)
