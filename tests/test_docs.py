@@ -74,9 +74,9 @@ def test_readme_commands_are_right(examples: Examples) -> None:
             example.evaluate()
     for command in readme_commands():
         words = shlex.split(command, comments=True)
-        if words[1] in ("run", "calibrate", "sweep"):
+        if words[1] in ("run", "calibrate", "sweep", "sensitivity", "tune"):
             load(words[2], [words[i + 1] for i, word in enumerate(words) if word == "--set"])
-        if words[1] in ("run", "calibrate", "sweep", "report"):
+        if words[1] in ("run", "calibrate", "sweep", "report", "validate", "sensitivity", "tune"):
             # What takes long, or needs what did: its options must be there.
             known = examples.run(f"simalloc {words[1]} --help")
             assert [word for word in words if word.startswith("--") and word not in known] == [], command
