@@ -152,9 +152,9 @@ class PcpBuddy(Linux):
         cpu: Cpu,
         zone: Zone,
         pcp: Pcp,
-        order: int,
+        order: int,  # noqa: ARG002
         mt: MigrateType,
-        wanted: int,  # noqa: ARG002
+        wanted: int,
     ) -> Program[list[tuple[int, list[int]]]]:
         """Phase 1: become the owner of whole pageblocks of this type, if the lists have room for one."""
         claimed: list[int] = []
@@ -173,10 +173,10 @@ class PcpBuddy(Linux):
         self,
         cpu: Cpu,
         zone: Zone,
-        pcp: Pcp,
+        pcp: Pcp,  # noqa: ARG002
         order: int,
         mt: MigrateType,
-        wanted: int,  # noqa: ARG002
+        wanted: int,
     ) -> Program[list[tuple[int, list[int]]]]:
         """Phase 2: take blocks of this type, as large as is still wanted; they get no owner, and do not merge."""
         taken = []
@@ -195,10 +195,10 @@ class PcpBuddy(Linux):
         self,
         cpu: Cpu,
         zone: Zone,
-        pcp: Pcp,
+        pcp: Pcp,  # noqa: ARG002
         order: int,
         mt: MigrateType,
-        wanted: int,  # noqa: ARG002
+        wanted: int,
     ) -> Program[list[tuple[int, list[int]]]]:
         """Phase 3: what every kernel does, other types' blocks included."""
         misses: Runs = []
