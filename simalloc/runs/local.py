@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import pickle
@@ -37,10 +38,13 @@ class InProcess:
         self._watch = watch
 
     def __enter__(self) -> InProcess:
+        """Take what is in memory out of garbage collection, which looks at all of it after each run otherwise."""
+        gc.collect()
+        gc.freeze()
         return self
 
     def __exit__(self, *_: object) -> None:
-        pass
+        gc.unfreeze()
 
     def outcomes(self, take: Take) -> Iterator[tuple[Task, str]]:
         """Do all runs that `take` gives."""
@@ -213,6 +217,7 @@ def serve(pipe: Connection) -> None:
 
     try:
         tell("ready")
+        gc.freeze()  # as in InProcess
         while True:
             task = pipe.recv()
             with _reporting(tell_share):

@@ -31,6 +31,7 @@ from simalloc.runs.profile import profile
 from simalloc.runs.replication import seed_of
 from simalloc.runs.zones import make_zones
 from simalloc.scenario import Case, InterruptSpec, Scenario, ScenarioError
+from simalloc.scenario.errors import suggestion
 from simalloc.workloads import WORKLOADS, Measured, Workload, WorkloadSpec
 from simalloc.workloads.arrivals import arrivals, stream
 
@@ -80,6 +81,7 @@ def build_model(scenario: Scenario, case: Case, instruments: Sequence[Instrument
         instruments=instruments,
         topology=costs.topology(case.machine.cpus),
     )
+    machine.steps.cheaper = case.machine.cheaper
     steps = KernelSteps(machine, costs, lock_kind=case.machine.lock, seed=scenario.seed)
     zones = list(make_zones(scenario, case))
     allocator = case.version.allocator(machine, zones, steps, case.machine.shared_lines.switches())
@@ -155,6 +157,10 @@ def run_workload(scenario: Scenario, model: Model, spec: WorkloadSpec, sections:
         workload = WORKLOADS[spec.kind].workload(spec, model.allocator, model.steps)
     except RecordedError as error:
         raise ScenarioError(f"workload.trace: {error}") from None
+    unknown = sorted(set(machine.steps.cheaper) - machine.steps.names())
+    if unknown:
+        names = sorted(machine.steps.names())
+        raise ScenarioError(f"machine.cheaper: no step {unknown[0]!r} in this run; {suggestion(unknown[0], names)}")
     workload.sections = sections
     for instrument in workload.prepare(machine, scenario.seed):
         machine.hooks.register(instrument)

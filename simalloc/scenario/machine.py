@@ -63,6 +63,10 @@ class MachineSpec(Strict):
     costs: dict[str, Annotated[float, Field(ge=0, le=1e7)]] = Field(
         default={}, description="parameters of the cost model to change, in its unit (cycles)"
     )
+    cheaper: dict[str, Annotated[float, Field(gt=0, le=100)]] = Field(
+        default={},
+        description="virtual speed-up: steps, as ledgers name them, that cost so many % less; `simalloc sensitivity`",
+    )
 
     @field_validator("lock")
     @classmethod

@@ -257,6 +257,13 @@ class Scenario(Strict):
         """Return keys that came after results were first published, and say nothing where they are empty."""
         return set() if self.instruments else {"instruments"}
 
+    def _content(self, left_out: set[str]) -> dict[str, Any]:
+        """Return the scenario as data to be hashed, without these keys and without an empty `machine.cheaper`."""
+        content = self.model_dump(mode="json", exclude=left_out)
+        if not content["machine"]["cheaper"]:
+            del content["machine"]["cheaper"]
+        return content
+
     def _facts(self, version: Generation, machine: MachineSpec, marks: Watermarks) -> ZoneFacts:
         """Return what the sizes of pcps follow from. Raises Problem for a sysctl that this version does not have."""
         fraction = self.memory.percpu_pagelist_high_fraction or 0
@@ -276,7 +283,7 @@ class Scenario(Strict):
     def digest(self) -> str:
         """Return a hash of the scenario and of every cost it pays; equal hashes mean equal simulated figures."""
         left_out = {"about", "calibration", "plots"} | self._left_out()
-        content = json.dumps(self.model_dump(mode="json", exclude=left_out), sort_keys=True)
+        content = json.dumps(self._content(left_out), sort_keys=True)
         prices = sorted({case.machine.cost_model().digest() for case in self.cases})
         code = sorted({each for case in self.cases for each in self._code_of(case)})
         return hashlib.sha256(f"{content} {' '.join(prices + code)}".encode()).hexdigest()[:16]
@@ -286,7 +293,7 @@ class Scenario(Strict):
 
         Other labels, and what is published, are left out, so that adding a label leaves a case's hash as it is.
         """
-        content = self.model_dump(mode="json", exclude=set(NOT_A_PARAMETER) | self._left_out())
+        content = self._content(set(NOT_A_PARAMETER) | self._left_out())
         own = [spec.model_dump(mode="json") for spec in self.compare] or [{}]
         return [
             hashlib.sha256(
