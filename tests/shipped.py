@@ -27,7 +27,7 @@ SHORTER = {
 def main(folder: Path) -> None:
     """Run each into a folder of its own; stop at the first that fails, or that should break a rule and does not."""
     for name, file in shipped().items():
-        settings = SHORTER.get(name) or SHORT.get(name, ())
+        settings = SHORTER.get(name, SHORT.get(name, []))
         options = [option for setting in settings for option in ("--set", setting)]
         command = ["run", str(file), "--check", "--out", str(folder / name), *options]
         subprocess.run([sys.executable, "-m", "simalloc.cli", *command], check=True)
