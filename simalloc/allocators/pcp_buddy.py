@@ -152,7 +152,7 @@ class PcpBuddy(Linux):
         cpu: Cpu,
         zone: Zone,
         pcp: Pcp,
-        order: int,  # noqa: ARG002 - phases are called alike
+        order: int,  # noqa: ARG002
         mt: MigrateType,
         wanted: int,
     ) -> Program[list[tuple[int, list[int]]]]:
@@ -173,7 +173,7 @@ class PcpBuddy(Linux):
         self,
         cpu: Cpu,
         zone: Zone,
-        pcp: Pcp,  # noqa: ARG002 - phases are called alike
+        pcp: Pcp,  # noqa: ARG002
         order: int,
         mt: MigrateType,
         wanted: int,
@@ -195,7 +195,7 @@ class PcpBuddy(Linux):
         self,
         cpu: Cpu,
         zone: Zone,
-        pcp: Pcp,  # noqa: ARG002 - phases are called alike
+        pcp: Pcp,  # noqa: ARG002
         order: int,
         mt: MigrateType,
         wanted: int,
@@ -208,14 +208,7 @@ class PcpBuddy(Linux):
             yield self.tail_checks(cpu, len(pfns), order, misses)
         return [(order, pfns)]
 
-    def free_pcppages_bulk(
-        self,
-        cpu: Cpu,
-        zone: Zone,
-        pcp: Pcp,
-        count: int,
-        first: int = 0,  # noqa: ARG002 - the largest blocks go, whichever list they are on
-    ) -> Program[None]:
+    def free_pcppages_bulk(self, cpu: Cpu, zone: Zone, pcp: Pcp, count: int, first: int = 0) -> Program[None]:  # noqa: ARG002
         """Give `count` pages to the buddy lists, or a few more, in the largest blocks that there are."""
         lock = self.zone_lock[zone]
         cpu.site = "free_pcppages_bulk"
