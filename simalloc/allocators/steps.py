@@ -77,6 +77,8 @@ class KernelSteps:
         self.list_add = self.define("list_add", Activity.LIST, pcp_push=1)
         self.list_del = self.define("list_del", Activity.LIST, pcp_pop=1)
 
+        self.from_llc, self.from_memory = (self._if_known(name) for name in ("llc_latency", "memory_latency"))
+
         self._by_name: dict[str, Step] = {
             "irq_save": self.irq_save,
             "irq_restore": self.irq_restore,
@@ -97,6 +99,11 @@ class KernelSteps:
     def define(self, name: str, activity: Activity, effect: Effect = Effect.NONE, **weights: float) -> Step:
         """Define a step that costs the weighted sum of the cost model's parameters named."""
         return self.machine.steps.define(name, activity, self.costs.cycles(weights), effect, weights)
+
+    def _if_known(self, name: str) -> Step:
+        """Define a step that costs a parameter which not every preset has; nothing where it has not."""
+        weights = {name: 1.0} if name in self.costs.parameters else {}
+        return self.machine.steps.define(name, Activity.CACHE_MISS, self.costs.cycles(weights), Effect.NONE, weights)
 
     def primitive(self, name: str, activity: Activity, effect: Effect = Effect.NONE) -> Step:
         """Define a step that costs the parameter of its own name."""
