@@ -45,7 +45,9 @@ maximum_signature_line_length = 80
 
 html_theme = "furo"
 html_title = f"simalloc {release}"
-html_static_path = ["static"]
+# The graph of the lab draws the explorable figures too.
+html_static_path = ["static", "../simalloc/lab/web/chart.js"]
 html_css_files = ["site.css"]
+html_js_files = ["chart.js", "explorable.js"]
 html_show_sphinx = False
 html_copy_source = False

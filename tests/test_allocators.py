@@ -167,6 +167,29 @@ def test_below_the_min_watermark_there_is_no_page(allocator: str) -> None:
     assert 0 <= system.zone.watermarks.min - system.zone.free_pages < largest
 
 
+@pytest.mark.parametrize(("allocator", "waits"), [("noirq-v2", True), ("v4.11-rc", False)])
+def test_who_waits_to_preempt_the_task_comes_when_preemption_is_on_but_not_in_the_series_of_2017(
+    allocator: str, waits: bool
+) -> None:
+    system = model(allocator)
+    ran: list[str] = []
+
+    def work(_: Cpu) -> Program[None]:
+        ran.append("work")
+        yield from ()
+
+    def program(cpu: Cpu) -> Program[None]:
+        yield from system.allocator.alloc_pages(cpu)
+        cpu.interrupts.queue_work(work)
+        yield from system.allocator.alloc_pages(cpu)
+        ran.append("task")
+        yield system.steps.irq_save
+        yield system.steps.irq_restore
+
+    run_one(system, program)
+    assert ran == (["task", "work"] if waits else ["work", "task"])
+
+
 def test_a_page_goes_back_to_the_list_of_its_pageblocks_type() -> None:
     system = model("v4.10")
 

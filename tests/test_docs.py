@@ -61,6 +61,10 @@ def test_examples_run(page: Path, examples: Examples) -> None:
         example.evaluate()
 
 
+LONG = ("run", "calibrate", "sweep", "report", "validate", "sensitivity", "tune", "compare", "lab")
+"""Commands that take long, or need what did."""
+
+
 def readme_commands() -> Iterator[str]:
     """Give README's indented `simalloc` lines, which are shown without their output."""
     for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines():
@@ -76,8 +80,8 @@ def test_readme_commands_are_right(examples: Examples) -> None:
         words = shlex.split(command, comments=True)
         if words[1] in ("run", "calibrate", "sweep", "sensitivity", "tune"):
             load(words[2], [words[i + 1] for i, word in enumerate(words) if word == "--set"])
-        if words[1] in ("run", "calibrate", "sweep", "report", "validate", "sensitivity", "tune"):
-            # What takes long, or needs what did: its options must be there.
+        if words[1] in LONG:
+            # Its options must be there.
             known = examples.run(f"simalloc {words[1]} --help")
             assert [word for word in words if word.startswith("--") and word not in known] == [], command
         else:

@@ -10,6 +10,7 @@ from simalloc.results import Result
 from simalloc.runs import run
 from simalloc.scenario import build
 from simalloc.workloads import PageAllocSpec
+from tests.models import model
 
 
 def simulate(allocator: Any = "v4.10", **workload: Any) -> Result:
@@ -82,6 +83,12 @@ def test_in_softirq_context_noirq_pays_the_lock_for_every_page() -> None:
 def test_higher_orders_are_reported_under_their_order() -> None:
     result = simulate(batches=[4], order=2, samples=3)
     assert {row["order"] for row in result.rows} == {2}
+
+
+def test_zones_are_fragmented_each_in_its_own_way() -> None:
+    system = model(memory={"zone": "64MiB", "initial": "fragmented", "span": "32MiB", "zones_per_node": 2})
+    first, second = ({pfn - zone.start for _, pfn, _ in zone.buddy.blocks()} for zone in system.allocator.zones)
+    assert first != second
 
 
 def test_fragmented_memory_splits_and_merges_nothing() -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from simalloc_docs import (
     allocator_pages,
     command_page,
+    explorable,
     guide_list,
     list_pages,
     machine_pages,
@@ -53,7 +54,7 @@ def write(folder: Path, texts: Mapping[str, str]) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Make the pages before Sphinx looks for files."""
-    app.connect("builder-inited", lambda app: write(Path(app.srcdir) / "generated", pages()))
+    app.connect("builder-inited", lambda app: write(Path(app.srcdir) / "generated", pages() | explorable.pages()))
     app.connect("missing-reference", references.resolve)
     app.connect("autodoc-process-signature", references.shorten)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -62,6 +62,13 @@ PREEMPT = Entry(
 )
 """Barred are hardirqs, softirqs, and tasks with bottom halves off: in_interrupt(). Linux v4.11-rc1 (374ad05ab64d)."""
 
+PREEMPT_NO_RESCHED = replace(
+    PREEMPT,
+    leaves_alloc=("preempt_enable_no_resched",),
+    leaves_free=("preempt_enable_no_resched",),
+)
+"""The same, but who waits to preempt the task is not let in at the end. The series of January 2017, before its fix."""
+
 BH = Entry(
     "bottom halves off; hardirqs are barred",
     ("bh_disable",),

@@ -148,10 +148,15 @@ class PcpBuddy(Linux):
         return taken
 
     def _claim(
-        self, cpu: Cpu, zone: Zone, pcp: Pcp, order: int, mt: MigrateType, wanted: int
+        self,
+        cpu: Cpu,
+        zone: Zone,
+        pcp: Pcp,
+        order: int,  # noqa: ARG002
+        mt: MigrateType,
+        wanted: int,
     ) -> Program[list[tuple[int, list[int]]]]:
         """Phase 1: become the owner of whole pageblocks of this type, if the lists have room for one."""
-        del order
         claimed: list[int] = []
         while (
             wanted > len(claimed) * PAGEBLOCK_PAGES
@@ -165,10 +170,15 @@ class PcpBuddy(Linux):
         return [(PAGEBLOCK_ORDER, claimed)]
 
     def _take_chunks(
-        self, cpu: Cpu, zone: Zone, pcp: Pcp, order: int, mt: MigrateType, wanted: int
+        self,
+        cpu: Cpu,
+        zone: Zone,
+        pcp: Pcp,  # noqa: ARG002
+        order: int,
+        mt: MigrateType,
+        wanted: int,
     ) -> Program[list[tuple[int, list[int]]]]:
         """Phase 2: take blocks of this type, as large as is still wanted; they get no owner, and do not merge."""
-        del pcp
         taken = []
         size = min(wanted.bit_length() - 1, PAGEBLOCK_ORDER - 1)
         while size >= order and wanted > 0:
@@ -182,10 +192,15 @@ class PcpBuddy(Linux):
         return taken
 
     def _take_any(
-        self, cpu: Cpu, zone: Zone, pcp: Pcp, order: int, mt: MigrateType, wanted: int
+        self,
+        cpu: Cpu,
+        zone: Zone,
+        pcp: Pcp,  # noqa: ARG002
+        order: int,
+        mt: MigrateType,
+        wanted: int,
     ) -> Program[list[tuple[int, list[int]]]]:
         """Phase 3: what every kernel does, other types' blocks included."""
-        del pcp
         misses: Runs = []
         yield Sync()
         pfns = yield from self.remove_blocks(cpu, zone, order, mt, count=-(-wanted >> order), misses=misses)
@@ -193,9 +208,8 @@ class PcpBuddy(Linux):
             yield self.tail_checks(cpu, len(pfns), order, misses)
         return [(order, pfns)]
 
-    def free_pcppages_bulk(self, cpu: Cpu, zone: Zone, pcp: Pcp, count: int, first: int = 0) -> Program[None]:
+    def free_pcppages_bulk(self, cpu: Cpu, zone: Zone, pcp: Pcp, count: int, first: int = 0) -> Program[None]:  # noqa: ARG002
         """Give `count` pages to the buddy lists, or a few more, in the largest blocks that there are."""
-        del first
         lock = self.zone_lock[zone]
         cpu.site = "free_pcppages_bulk"
         yield lock.acquire

@@ -76,6 +76,9 @@ class KernelSteps:
         # Into a list of the caller's, and out of it: a pcp list is the same kind, and costs that.
         self.list_add = self.define("list_add", Activity.LIST, pcp_push=1)
         self.list_del = self.define("list_del", Activity.LIST, pcp_pop=1)
+        self.preempt_enable_no_resched = self.define(
+            "preempt_enable", Activity.MASK, Effect.PREEMPT_ON_NO_RESCHED, preempt_enable=1
+        )
 
         self.from_llc, self.from_memory = (self._if_known(name) for name in ("llc_latency", "memory_latency"))
 
@@ -86,6 +89,7 @@ class KernelSteps:
             "irq_restore_free": self.irq_restore_free,
             "preempt_disable": self.preempt_disable,
             "preempt_enable": self.preempt_enable,
+            "preempt_enable_no_resched": self.preempt_enable_no_resched,
             "bh_disable": self.bh_disable,
             "bh_enable": self.bh_enable,
             "in_irq_test": self.in_irq_test,

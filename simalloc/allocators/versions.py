@@ -15,6 +15,7 @@ from simalloc.allocators.generation import (
     LOCAL_LOCK,
     ORDER_0,
     PREEMPT,
+    PREEMPT_NO_RESCHED,
     TRYLOCK,
     TRYLOCK_IRQSAVE,
     BulkApi,
@@ -59,7 +60,7 @@ def _rows() -> Iterator[Generation]:
         name="noirq-v2",
         about="pcp for !in_interrupt() callers only, preemption off instead of interrupts; bulk API",
         models="January 2017 series v2r7 (Message-Id 20170109163518.6001-1), on Linux v4.10-rc2",
-        entry=PREEMPT,
+        entry=PREEMPT_NO_RESCHED,
         bulk=BulkApi(
             appends=False, zones="first", mark="high", prepares=False, counts="once", list_call=True, arrays=False
         ),
@@ -70,6 +71,7 @@ def _rows() -> Iterator[Generation]:
         name="v4.11-rc",
         about="the series as merged, without the bulk API: interrupts go to the buddy lists; drain by worker",
         models="Linux v4.11-rc1 (374ad05ab64d)",
+        entry=PREEMPT,
         pgfree="under lock",
         bulk=None,
         drain_by="worker",

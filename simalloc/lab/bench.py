@@ -104,6 +104,7 @@ class Bench:
             if mine == self._ticket:
                 self.error = str(error)
                 self._tell()
+                await self.start()  # the question is what it was before
             return
         if mine != self._ticket:
             return

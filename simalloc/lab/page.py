@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from nicegui import Client, app, ui
@@ -22,6 +23,14 @@ from simalloc.scenario.library import shipped
 
 LOOK_EVERY = 0.2
 """Seconds between two looks at whether more is known."""
+
+GENERAL_KNOBS = {
+    "machine.cpus": "CPUs",
+    "machine.lock": "kind of lock",
+    "allocator.batch": "pcp.batch: pages a refill moves",
+    "allocator.high": "pcp.high: pages a list may hold",
+}
+"""What is put in front for a scenario that is none of the six questions."""
 
 HEAD = '<link rel="stylesheet" href="/lab-files/lab.css"><script src="/lab-files/chart.js"></script>'
 
@@ -128,6 +137,10 @@ class _Page:
                 "click", lambda: ui.navigate.to("/lab?" + Asked(self.bench.asked.kind, self.bench.asked.name).query())
             )
             self.back = back
+            asked = self.bench.asked
+            words = "Show at once" if asked.predict else "Predict first"
+            lecture = Tag("button", words, type="button", id="lecture")
+            lecture.on("click", lambda: ui.navigate.to(self._lecture_address()))
             copy = Tag("button", "Copy the address", type="button", id="copy-address")
             copy.on(
                 "click",
@@ -135,6 +148,11 @@ class _Page:
                 "document.getElementById('copied').textContent = 'copied'; }",
             )
             Tag("span", "", id="copied", role="status")
+
+    def _lecture_address(self) -> str:
+        """Return the address of this question with a prediction first, or without."""
+        asked = self.bench.asked
+        return "/lab?" + replace(asked, predict=not asked.predict).query()
 
     def _ask(self) -> None:
         question = self.bench.question
@@ -163,13 +181,12 @@ class _Page:
                 )
             )
         if question is None:
-            for path in ("machine.cpus", "machine.lock", "allocator.batch", "allocator.high"):
-                self.controls.append(control(key_of(path, bench.scenario), bench.change))
+            for path, title in GENERAL_KNOBS.items():
+                self.controls.append(control(key_of(path, bench.scenario), bench.change, title=title))
         with Tag("details", classes="every-key") as details:
             Tag("summary", "Every key of the scenario")
             self.every_box = Tag("div")
         details.on("toggle", self._every_key)
-        self.error = Tag("p", "", "lab-error", role="alert", id="lab-error")
 
     def _every_key(self) -> None:
         """Make the controls of all keys, when they are first looked at."""
@@ -178,7 +195,8 @@ class _Page:
         with self.every_box:
             for group, keys in every_key(self.bench.scenario).items():
                 Tag("h3", group)
-                self.every += [control(key, self.bench.change) for key in keys]
+                there = {each.key.path for each in self.controls}
+                self.every += [control(key, self.bench.change) for key in keys if key.path not in there]
         self._refresh()
 
     # Results
@@ -193,6 +211,7 @@ class _Page:
         self.predict = Tag("form", classes="lab-predict", id="predict") if bench.asked.predict else None
         if self.predict:
             self._prediction(self.predict)
+        self.error = Tag("p", "", "lab-error", role="alert", id="lab-error")
         self.told = Tag("p", "", "lab-told", role="status", id="lab-told")
         self.graph = Chart({"kind": "none", "title": "", "curves": []})
 

@@ -13,6 +13,9 @@ from simalloc.scenario import Scenario
 Change = Callable[[str, str | None], Any]
 """Told of a key and its new value as YAML; None takes it back."""
 
+COMPUTED = ("allocator.batch", "allocator.high", "memory.min_free_kbytes")
+"""Keys that follow from others where they are not set."""
+
 OFTEN = 0.15
 """Seconds between two changes that a slider tells of while it moves."""
 
@@ -52,6 +55,8 @@ class Control:
         )
 
     def _words(self, value: Any) -> str:
+        if value is None and self.key.path in COMPUTED:
+            return "as the kernel computes it"
         unit = f" {self.key.unit}" if self.key.unit and value is not None else ""
         return words(value) + unit
 
@@ -86,7 +91,7 @@ class Slider(Control):
     def _show(self, value: Any) -> None:
         place = self._place(value)
         if place is None and not self.names:
-            self.values.append(value)
+            self.values.insert(0, value)
             if all(isinstance(each, int | float) for each in self.values):
                 self.values.sort()
             place = self._place(value)

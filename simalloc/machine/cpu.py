@@ -23,7 +23,18 @@ from simalloc.machine.lock_class import Wait
 from simalloc.machine.op import Events, Op, Program
 from simalloc.machine.rules import Placing, RuleBroken, TimeUp
 from simalloc.machine.sleep import Sleep
-from simalloc.machine.step import BH_OFF, BH_ON, IRQ_OFF, IRQ_ON, PREEMPT_OFF, PREEMPT_ON, Burst, Effect, Step
+from simalloc.machine.step import (
+    BH_OFF,
+    BH_ON,
+    IRQ_OFF,
+    IRQ_ON,
+    PREEMPT_OFF,
+    PREEMPT_ON,
+    PREEMPT_ON_NO_RESCHED,
+    Burst,
+    Effect,
+    Step,
+)
 
 if TYPE_CHECKING:
     from simalloc.machine.lock import SpinLock
@@ -367,7 +378,7 @@ class Cpu:
             self._unmask()
         elif effect is PREEMPT_OFF:
             self.preempt_depth += 1
-        elif effect is PREEMPT_ON:
+        elif effect is PREEMPT_ON or effect is PREEMPT_ON_NO_RESCHED:
             self.preempt_depth = self._lower(self.preempt_depth, "preemption was not off")
         elif effect is BH_OFF:
             self.bh_depth += 1

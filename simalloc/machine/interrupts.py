@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from simalloc.machine.context import HARDIRQ, NMI, SOFTIRQ, TASK
 from simalloc.machine.rules import Placing, Stuck
-from simalloc.machine.step import BH_ON, IRQ_ON, Effect
+from simalloc.machine.step import BH_ON, IRQ_ON, PREEMPT_ON_NO_RESCHED, Effect
 
 if TYPE_CHECKING:
     from simalloc.machine.cpu import Cpu
@@ -154,7 +154,7 @@ class Interrupts:
             yield from self.take_due()
         if effect is BH_ON and self._may_run_softirqs():
             yield from self._do_softirq()
-        if self._work or self._ksoftirqd_since is not None:
+        if effect is not PREEMPT_ON_NO_RESCHED and (self._work or self._ksoftirqd_since is not None):
             yield from self._reschedule()
 
     # Hardirqs and NMIs

@@ -14,7 +14,10 @@ from typing import Final
 
 
 class Effect(IntEnum):
-    """What a step does to its CPU's masks when it ends. The three masks nest."""
+    """What a step does to its CPU's masks when it ends. The three masks nest.
+
+    Where the last lets preemption in again, waiting work does not come at once, but with the next that does.
+    """
 
     NONE = 0
     IRQ_OFF = 1
@@ -23,6 +26,7 @@ class Effect(IntEnum):
     BH_ON = 4
     PREEMPT_OFF = 5
     PREEMPT_ON = 6
+    PREEMPT_ON_NO_RESCHED = 7
 
 
 NONE: Final = Effect.NONE
@@ -32,6 +36,7 @@ BH_OFF: Final = Effect.BH_OFF
 BH_ON: Final = Effect.BH_ON
 PREEMPT_OFF: Final = Effect.PREEMPT_OFF
 PREEMPT_ON: Final = Effect.PREEMPT_ON
+PREEMPT_ON_NO_RESCHED: Final = Effect.PREEMPT_ON_NO_RESCHED
 """The effects by name: looking an attribute of an Enum up is slow, and done at every step that masks."""
 
 

@@ -19,7 +19,7 @@ def make_zones(scenario: Scenario, case: Case) -> Iterator[Zone]:
     if case.memory.zones:
         yield from _listed(case, case.memory.zones)
         return
-    memory, start = case.memory, FIRST_FRAME
+    memory, start, zones = case.memory, FIRST_FRAME, 0
     pages = pages_of(memory.zone)
     for node in case.nodes():
         for number in range(memory.zones_per_node):
@@ -39,8 +39,10 @@ def make_zones(scenario: Scenario, case: Case) -> Iterator[Zone]:
                 warm(zone, MigrateType.UNMOVABLE)
             elif memory.initial == "fragmented":
                 span = min(pages_of(memory.span), pages)
-                fragment(zone, span, memory.free_share, MigrateType[memory.free_type.upper()], stream(scenario.seed, 0))
+                random = stream(scenario.seed, 0, *([zones] if zones else []))
+                fragment(zone, span, memory.free_share, MigrateType[memory.free_type.upper()], random)
             yield zone
+            zones += 1
             start += -(-pages // TOP_PAGES) * TOP_PAGES
 
 

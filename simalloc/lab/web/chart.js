@@ -42,9 +42,8 @@
   }
 
   function logTicks(low, high, values, room) {
-    let found = values.filter((each) => each >= low && each <= high);
-    while (found.length > room) found = found.filter((_, i) => i % 2 === 0);
-    return found;
+    const found = values.filter((each) => each >= low && each <= high), step = Math.ceil(found.length / room);
+    return found.filter((_, i) => i % step === 0);
   }
 
   function mark(kind, x, y, parent, attributes) {
