@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from simalloc.results import metric_table
 from tests.test_cli import simalloc
+from tests.test_plots import stored_result
 
 SMALL = """\
 name: small
@@ -177,3 +179,10 @@ def test_what_needs_too_much_memory_is_refused_with_the_figure() -> None:
         "run", "s.yaml", "--set", "workload.pages=4000000", "--set", "memory.zone=64GiB", "--max-memory", "100MiB"
     )
     assert (done.returncode, "of memory a process" in done.stderr) == (2, True)
+
+
+def test_a_table_leaves_a_column_empty_whose_runs_are_missing() -> None:
+    result = stored_result("nic-rx-2017")
+    last = result.cases[-1]["label"]
+    result.rows = [row for row in result.rows if row["label"] != last]
+    assert last in metric_table(result)

@@ -132,10 +132,18 @@ def test_a_scheme_that_fails_while_it_runs_is_told_with_file_and_line(tmp_path: 
     assert f"{file}:{number}: in free_unref_page: " in str(error.value)
 
 
-@pytest.mark.parametrize("example", ["split-zone-lock", "node-overflow"])
+@pytest.mark.parametrize("example", ["split-zone-lock", "node-overflow", "irq-list"])
 def test_an_example_keeps_every_rule(example: str) -> None:
     with plugin(EXAMPLES / f"{example.replace('-', '_')}.py"):
         assert conformance(example).passed
+
+
+def test_a_scheme_with_places_of_its_own_that_loses_pages_is_found_out(tmp_path: Path) -> None:
+    loses = SCHEME.replace("yield from super().free_unref_page(cpu, zone, pfn, order, cold=cold)", "")
+    keeps = loses + "\n    def kept_pages(self, zone):\n        return 0\n"
+    with plugin(tmp_path / "mine.py", keeps):
+        faults = {check.name: check.fault for check in examine("mine").checks}
+    assert "is not" in faults["pages"]
 
 
 DEAR_EVERY_100TH = """

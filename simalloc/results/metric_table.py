@@ -44,6 +44,9 @@ _TITLES = {
     "isolated_disturbed": "isolated CPUs interrupted or preempted",
     "isolated_lost": "of isolated CPUs' time lost by that",
     "isolated_longest": "the longest of it",
+    "exit_time": "time in which a process ends",
+    "zone_lock_taken": "zone->lock is taken",
+    "pcp_lock_missed": "of requests for a pcp's lock, found it taken",
     "one_cpu_total": "alloc + free of a page in a task, one CPU, no interrupts",
 }
 
@@ -70,13 +73,13 @@ def metric_table(result: Result) -> str:
         lines.append(f"{names[metric]:<{width}}" + "".join(_value(cells.get(label)) for label in labels))
         base = cells.get(labels[0])
         if metric in CHANGES and base and base["value"] and len(labels) > 1:
-            changes = [_change(cells[label], base) for label in labels[1:]]
+            changes = [_change(cells.get(label), base) for label in labels[1:]]
             *before, against = wrap(f"against {labels[0]}", width - 4)
             lines += [f"  {line}" for line in before]
             lines.append(f"{'  ' + against:<{width}}{'':>{CELL}}" + "".join(changes))
         if any("published" in row for row in cells.values()):
-            lines.append(f"{'  published':<{width}}" + "".join(_published(cells[label]) for label in labels))
-            lines.append(f"{'  error':<{width}}" + "".join(_error(cells[label]) for label in labels))
+            lines.append(f"{'  published':<{width}}" + "".join(_published(cells.get(label)) for label in labels))
+            lines.append(f"{'  error':<{width}}" + "".join(_error(cells.get(label)) for label in labels))
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -91,16 +94,18 @@ def _value(row: Row | None) -> str:
     return f"{row['value']:.2f}{interval}".rjust(CELL)
 
 
-def _published(row: Row) -> str:
-    return f"{row['published']:.2f}".rjust(CELL) if "published" in row else " " * CELL
+def _published(row: Row | None) -> str:
+    return f"{row['published']:.2f}".rjust(CELL) if row and "published" in row else " " * CELL
 
 
-def _error(row: Row) -> str:
-    return f"{relative_error(row):+.1%}".rjust(CELL) if row.get("published") else " " * CELL
+def _error(row: Row | None) -> str:
+    return f"{relative_error(row):+.1%}".rjust(CELL) if row and row.get("published") else " " * CELL
 
 
-def _change(row: Row, base: Row) -> str:
+def _change(row: Row | None, base: Row) -> str:
     """Return the difference from the first label in %: paired, with its interval, where there are replications."""
+    if row is None:
+        return " " * CELL
     if "change" in row:
         return f"{row['change']:+.1f} +-{row['change_ci95']:.1f} %".rjust(CELL)
     return f"{row['value'] / base['value'] - 1:>+{CELL}.1%}"

@@ -85,6 +85,9 @@ def build_model(scenario: Scenario, case: Case, instruments: Sequence[Instrument
     steps = KernelSteps(machine, costs, lock_kind=case.machine.lock, seed=scenario.seed)
     zones = list(make_zones(scenario, case))
     allocator = case.version.allocator(machine, zones, steps, case.machine.shared_lines.switches())
+    for each in instruments:
+        if isinstance(each, PageChecker):
+            each.keeps = type(allocator).kept_pages not in (Allocator.kept_pages, Linux.kept_pages)
     if case.memory.drain_on_failure:
         allocator.expect_drains()
     for index, source in enumerate(scenario.interrupts):
