@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 from simalloc.validation.report import markdown
@@ -33,5 +34,15 @@ def page() -> str:
     return HEAD + markdown(json.loads(STORED.read_text(encoding="utf-8")))
 
 
+def merge(file: Path) -> None:
+    """Put tables that were run alone, as `simalloc validate TABLE --format json` printed them, among those stored."""
+    stored, new = (json.loads(each.read_text(encoding="utf-8")) for each in (STORED, file))
+    by_name = {table["name"]: table for table in new["tables"]}
+    stored["tables"] = [by_name.get(table["name"], table) for table in stored["tables"]]
+    STORED.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
 if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        merge(Path(name))
     PAGE.write_text(page(), encoding="utf-8")

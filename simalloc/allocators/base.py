@@ -94,6 +94,9 @@ class Allocator(BuddyPath, ABC):
         for saw in self.hooks.page_freed:
             saw(cpu, pfn, order)
         yield self.k.put_page
+        if self.looks_far:
+            for fetched, _ in self.far_misses(cpu, (pfn,)):
+                yield fetched
         level = self.recency[cpu.index].touch(pfn)
         miss = self.k.struct_page_miss[level]
         if level:

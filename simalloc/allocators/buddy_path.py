@@ -52,7 +52,9 @@ class BuddyPath:
         self.zone_lock: dict[Zone, SpinLock] = {zone: steps.lock("zone->lock", moving, of=zone.name) for zone in zones}
         self.views: dict[Zone, list[ZoneView]] = {zone: [ZoneView(zone) for _ in machine.cpus] for zone in zones}
         half_point = round(steps.costs["struct_page_lines"])
-        self.recency = [Recency(half_point) for _ in machine.cpus]
+        self.looks_far = bool(steps.from_llc.cycles or steps.from_memory.cycles)
+        llc_lines = round(steps.costs["llc_lines"]) // len(machine.cpus) if self.looks_far else 0
+        self.recency = [Recency(half_point, llc_lines) for _ in machine.cpus]
         self.nolock: NoLock | None = None
         self._counts_inside = generation.counters == "inside"
         self._counts_after = generation.pgfree == "after"
@@ -143,6 +145,7 @@ class BuddyPath:
         for saw in self.hooks.pages_removed:
             saw(cpu, zone, order, mt, pfns)
         self.views[zone][cpu.index].refresh()
+        far = self.far_misses(cpu, pfns) if self.looks_far else ()
         missed = self.struct_page_misses(cpu, pfns)
         if misses is not None:
             misses += missed
@@ -152,6 +155,7 @@ class BuddyPath:
             (k.buddy_fallback, buddy.fallbacks - fallbacks),
             (k.page_scan, buddy.scanned - scanned),
             *missed,
+            *far,
         )
         if self.lines.any:
             yield from self.lines.buddy(cpu, zone, -(len(pfns) << order), pfns, order)
@@ -173,9 +177,32 @@ class BuddyPath:
                 saw(cpu, zone, order, mt, pfns)
         self.views[zone][cpu.index].refresh()
         insert = self.k.buddy_insert_picked if picked else self.k.buddy_insert
-        yield Burst((insert, blocks), (self.k.buddy_merge, buddy.merges - merges))
+        merged = buddy.merges - merges
+        far = self._far_buddies(cpu, runs, merged) if self.looks_far and merged else ()
+        yield Burst((insert, blocks), (self.k.buddy_merge, merged), *far)
         if self.lines.any:
             yield from self.lines.buddy(cpu, zone, pages, (), max((order for order, _, _ in runs), default=0))
+
+    def far_misses(self, cpu: Cpu, pfns: Sequence[int]) -> Runs:
+        """Return the steps of struct pages that no prefetcher brings, before they are used: from where they are."""
+        cached, uncached = self.recency[cpu.index].sources(pfns)
+        return self._fetches(cached, uncached)
+
+    def _far_buddies(self, cpu: Cpu, runs: Sequence[Run], merged: int) -> Runs:
+        """Return those of buddies: each join looks at one more, as far as the block's second neighbour is.
+
+        The first neighbour is in the same pair of lines, which are fetched together.
+        """
+        cached = uncached = blocks = 0
+        for _, _, pfns in runs:
+            here, there = self.recency[cpu.index].buddies(pfns)
+            cached, uncached, blocks = cached + here, uncached + there, blocks + len(pfns)
+        share = merged / blocks
+        return self._fetches(round(cached * share), round(uncached * share))
+
+    def _fetches(self, cached: int, uncached: int) -> Runs:
+        found: Runs = [(self.k.from_llc, cached)] if cached else []
+        return [*found, (self.k.from_memory, uncached)] if uncached else found
 
     def struct_page_misses(self, cpu: Cpu, pfns: Sequence[int]) -> Runs:
         """Use many struct pages; return the steps of those that have gone cold."""

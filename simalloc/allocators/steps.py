@@ -68,10 +68,7 @@ class KernelSteps:
             "buddy_insert_picked", Activity.BUDDY_INSERT, buddy_insert=1, pcp_pick=-1
         )
         self.buddy_merge = self.define("buddy_merge", Activity.BUDDY_INSERT, buddy_level=1)
-        self.struct_page_miss = [
-            self.define("struct_page_miss", Activity.CACHE_MISS, struct_page_miss=share_of_level(level))
-            for level in range(LEVELS)
-        ]
+        self._define_misses()
 
         # Into a list of the caller's, and out of it: a pcp list is the same kind, and costs that.
         self.list_add = self.define("list_add", Activity.LIST, pcp_push=1)
@@ -101,6 +98,19 @@ class KernelSteps:
     def define(self, name: str, activity: Activity, effect: Effect = Effect.NONE, **weights: float) -> Step:
         """Define a step that costs the weighted sum of the cost model's parameters named."""
         return self.machine.steps.define(name, activity, self.costs.cycles(weights), effect, weights)
+
+    def _define_misses(self) -> None:
+        """Define what cold struct pages cost: those near the last one used by level, others by where they are."""
+        self.struct_page_miss = [
+            self.define("struct_page_miss", Activity.CACHE_MISS, struct_page_miss=share_of_level(level))
+            for level in range(LEVELS)
+        ]
+        self.from_llc, self.from_memory = (self._if_known(name) for name in ("llc_latency", "memory_latency"))
+
+    def _if_known(self, name: str) -> Step:
+        """Define a step that costs a parameter which not every preset has; nothing where it has not."""
+        weights = {name: 1.0} if name in self.costs.parameters else {}
+        return self.machine.steps.define(name, Activity.CACHE_MISS, self.costs.cycles(weights), Effect.NONE, weights)
 
     def primitive(self, name: str, activity: Activity, effect: Effect = Effect.NONE) -> Step:
         """Define a step that costs the parameter of its own name."""

@@ -50,8 +50,9 @@ class Strides:
         self._allocator = allocator
         self._paths: dict[Where, HitPath | None] = {}
         self._looks: dict[Where, int] = {}
-        misses = allocator.k.struct_page_miss
-        self._beside = {step.index for step in misses}
+        k = allocator.k
+        self._beside = {step.index for step in (*k.struct_page_miss, k.from_llc, k.from_memory)}
+        self._farthest = max(k.from_llc.cycles, k.from_memory.cycles)
 
     def alloc(self, cpu: Cpu, wanted: int, mt: MigrateType) -> list[int]:
         """Take up to `wanted` order-0 pages that are pcp hits on its first zone; empty if the next is none."""
@@ -93,7 +94,7 @@ class Strides:
         if path is None:
             return 0
         misses = allocator.k.struct_page_miss
-        longest = path.cycles + misses[-1].cycles + (after.cycles if after else 0)
+        longest = path.cycles + misses[-1].cycles + self._farthest + (after.cycles if after else 0)
         run = min(below_high, (min(cpu.horizon, until - 1) - cpu.clock) // (longest or 1))
         if run <= 0:
             return 0
@@ -101,6 +102,7 @@ class Strides:
         lowest, highest = min(pfns), max(pfns)
         if lowest < zone.start or highest >= zone.end or not allocator.lines.own(cpu, pfns):
             return 0
+        far = allocator.far_misses(cpu, pfns) if allocator.looks_far else ()
         cold = allocator.recency[cpu.index].touch_all(pfns)
         allocator.views[zone][cpu.index].file(pfns, lowest, highest, pcp.lists)
         pcp.count += run
@@ -111,6 +113,8 @@ class Strides:
         for level, times in cold:
             if level:
                 cpu.takes(misses[level], times)
+        for step, times in far:
+            cpu.takes(step, times)
         for saw in allocator.hooks.pages_freed:
             saw(cpu, pfns)
         for saw in allocator.hooks.pages_parked:

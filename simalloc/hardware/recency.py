@@ -28,16 +28,57 @@ _NEVER: Final = 1 << 60
 """The distance of a page never used."""
 
 
-class Recency:
-    """One CPU's last use of every page frame it has used. `half_point` is the distance, in lines, of half the cost."""
+STREAM: Final = 64
+"""Struct pages this near to the one used before are fetched ahead: a hardware stream follows lines within 4 KiB."""
 
-    def __init__(self, half_point: int) -> None:
+
+class Recency:
+    """One CPU's last use of every page frame it has used. `half_point` is the distance, in lines, of half the cost.
+
+    `llc_lines` is how many lines this CPU has of the last-level cache; 0: nobody asks where a line is.
+    """
+
+    def __init__(self, half_point: int, llc_lines: int = 0) -> None:
         self.uses = 0
+        self._previous = -_NEVER
+        self._l2_lines, self._llc_lines = half_point, llc_lines
+        self._nearer = 1
         self._last = PerFrame("q", -_NEVER)
         middles = range(_GRAIN // 2, _FARTHEST, _GRAIN)
         levels = [min(int(LEVELS * d / (d + half_point)), LEVELS - 1) for d in middles]
         # The least distance of each level; whatever is farther than we look is of the last.
         self._from = [_GRAIN * bisect_left(levels, level) for level in range(LEVELS)]
+
+    def stand_for(self, times: int) -> None:
+        """Take every use for so many: a run of fewer pages than the one it stands for leaves the caches as warm."""
+        self._nearer = max(1, times)
+
+    def sources(self, pfns: Sequence[int]) -> tuple[int, int]:
+        """Return how many of these struct pages come from the last-level cache and how many from memory, in full.
+
+        To be asked before they are used. One that is near the one before in the list, or that a private cache still
+        has, is not among them; nor is one that this CPU has never used.
+        """
+        cached, uncached, previous = 0, 0, self._previous
+        since = self.uses
+        for pfn in pfns:
+            since += 1
+            if abs(pfn - previous) > STREAM:
+                distance = self._nearer * (since - self._last.chunk(pfn)[pfn & CHUNK_MASK])
+                if distance > self._llc_lines:
+                    uncached += distance < _NEVER >> 1
+                elif distance > self._l2_lines:
+                    cached += 1
+            previous = pfn
+        self._previous = previous
+        return cached, uncached
+
+    def buddies(self, pfns: Sequence[int]) -> tuple[int, int]:
+        """Return the same of the second neighbours of blocks, which are looked at when blocks are joined."""
+        previous = self._previous
+        found = self.sources([pfn ^ 2 for pfn in pfns])
+        self._previous = previous
+        return found
 
     def touch(self, pfn: int) -> int:
         """Use the struct page of `pfn`; return how cold it was: 0 (just used) ... LEVELS - 1 (long ago, or never)."""

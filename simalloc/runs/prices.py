@@ -9,7 +9,12 @@ from simalloc.hardware import preset
 from simalloc.results import Row
 from simalloc.scenario import Case, Scenario
 
-NOT_CYCLES = {"zone_lines": "cache lines", "struct_page_lines": "cache lines", "struct_page_shown": "share"}
+NOT_CYCLES = {
+    "zone_lines": "cache lines",
+    "struct_page_lines": "cache lines",
+    "llc_lines": "cache lines",
+    "struct_page_shown": "share",
+}
 """The parameters that count something else."""
 
 

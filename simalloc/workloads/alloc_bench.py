@@ -34,6 +34,11 @@ class AllocBenchSpec(WorkloadSpec):
     pages: Annotated[int, Field(ge=1, le=1 << 22)] = Field(
         default=16384, description="pages a thread allocates in bulk and rand; the published runs had 1.29 million"
     )
+    stands_for: Annotated[int, Field(ge=1, le=1 << 30)] = Field(
+        default=1290240,
+        description="pages whose struct pages fill the caches as those of a thread do here; the published runs' number "
+        "by default, however few are simulated; 1: as many as there are",
+    )
     order: Annotated[int, Field(ge=0, le=10)] = Field(
         default=0, description="blocks of 2**order pages; `pages` and `repeats` then count blocks"
     )
@@ -94,6 +99,8 @@ class AllocBench(Workload):
     def prepare(self, machine: Machine, seed: int) -> list[Instrument]:  # noqa: ARG002
         """Watch the locks."""
         self._seed = seed
+        for recency in self.allocator.recency:
+            recency.stand_for(self.spec.stands_for // (self.spec.pages << self.spec.order))
         return [self.times]
 
     def program(self, cpu: Cpu) -> Program[None]:
