@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
+from simalloc.cli.commands.report import report
 from simalloc.results import Result
 from simalloc.results.columns import heads
 from simalloc.results.run_comparison import NothingInCommon, SavedRun, differences, figures_side_by_side
 from simalloc.results.run_comparison_text import differences_text, figures_text
 from simalloc.runs import run
-from simalloc.scenario import build
+from simalloc.scenario import ScenarioError, build
 from tests.test_cli import simalloc
 
 SCENARIO: dict[str, Any] = {
@@ -94,6 +95,11 @@ def test_the_command_for_programs_and_its_error(tmp_path: Path) -> None:
     data = json.loads(simalloc("compare", one, other, "--format", "json").stdout)
     lines = simalloc("compare", one, other, "--format", "csv").stdout.splitlines()
     assert len(lines) == len(data["figures"]) + 1 > 3
+    page = tmp_path / "page.html"
+    report(Path(other), out=page, against=[Path(one)])
+    assert "Compared with one" in page.read_text()
+    with pytest.raises(ScenarioError, match="--against: no figure is in two"):
+        report(Path(nothing), out=page, against=[Path(one)])
     failed = simalloc("compare", one, nothing)
     assert (failed.returncode, "no figure is in two of these runs" in failed.stderr) == (2, True)
 

@@ -245,6 +245,7 @@ def test_a_slider_moves_and_the_graph_is_what_run_gives(server: str, browser: we
     wait_for(lambda: drawn_in(browser) != before)
     held_against_run(browser)
     moved, address = drawn_in(browser), browser.current_url
+    assert len(browser.print_page()) > 10_000  # it prints
     box = browser.find_element(By.CSS_SELECTOR, "[data-key='machine.costs.irq_save']")
     assert "changed" in (box.get_attribute("class") or "")
 

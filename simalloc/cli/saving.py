@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simalloc.results import Result
+    from simalloc.results.run_comparison import SavedRun
 
 STALE = ("*.trace.json.gz", "*.ftrace.txt", "report.html")
 """What is made of a run beside its figures: it goes when another run's result comes."""
@@ -108,3 +109,29 @@ def saved_run(folder: Path) -> Result:
         raise ScenarioError(f"{folder}: no saved run: {error.filename or folder}: {error.strerror}; {advice}") from None
     except NotAResult as error:
         raise ScenarioError(f"{folder}: no saved run that can be read: {error}; run it again") from None
+
+
+def saved_runs(folders: Sequence[Path]) -> list[SavedRun]:
+    """Read saved runs to be compared: each under its folder's name, or its path where two have one name.
+
+    Raises ScenarioError.
+    """
+    from simalloc.results.run_comparison import SavedRun  # noqa: PLC0415
+
+    names = [folder.resolve().name for folder in folders]
+    runs = []
+    for folder, name in zip(folders, names, strict=True):
+        result = saved_run(folder)
+        own = name if names.count(name) == 1 else str(folder)
+        runs.append(SavedRun(own, result, _asked(result.definition)))
+    return runs
+
+
+def _asked(definition: dict[str, Any]) -> dict[str, Any]:
+    """Return a scenario with its defaults; as it is if it needs what this simalloc has not."""
+    from simalloc.scenario import ScenarioError, build  # noqa: PLC0415
+
+    try:
+        return build(definition).model_dump(mode="json")
+    except ScenarioError:
+        return definition

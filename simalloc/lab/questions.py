@@ -94,9 +94,10 @@ QUESTIONS = {
         Question(
             "1",
             "What is a page made of?",
-            "Linux hands out a page of memory in about 150 cycles and takes it back in about 75. A third of that was"
-            " paid to mask interrupts, because POPF, which restores the interrupt flag, cost 26 cycles in 2017. The "
-            "kernel of the patch series (v4.11-rc) turns preemption off instead.",
+            "Linux hands out a page of memory (4 KiB) in about 150 cycles and takes it back in about 75. In "
+            "2017 a third of that was the price of masking interrupts: POPF, the instruction that restores the "
+            "interrupt flag, costs 26 cycles. The kernel with the patch series (v4.11-rc) turns preemption off "
+            "instead.",
             "Move the price of saving the flag, or the prices of preemption. At which price of POPF do both kernels "
             "cost the same?",
             (
@@ -115,9 +116,10 @@ QUESTIONS = {
         Question(
             "2",
             "What does it save not to mask interrupts?",
-            "A benchmark allocates a batch of pages and frees it again. Small batches never leave the CPU's own list"
-            " of pages (pcp). Larger ones overflow it: pages go to the zone and back under zone->lock, and "
-            "interrupts are masked meanwhile in both kernels.",
+            "A benchmark allocates a batch of pages and frees it again. Each CPU keeps a list of free pages for"
+            " itself (its pcp list). Small batches never leave that list. Larger ones overflow it: then pages "
+            "move between the list and the zone, which all CPUs share, under the zone's lock (zone->lock). "
+            "Meanwhile both kernels mask interrupts.",
             "Where do the curves bend? Move pcp.high and watch the bend move with it. Then show the longest window "
             "with interrupts off.",
             (
@@ -136,8 +138,9 @@ QUESTIONS = {
         Question(
             "3",
             "What does a larger batch buy, and what does it cost?",
-            "Four CPUs share one zone. Each refill takes zone->lock once and moves a batch of pages. Larger batches "
-            "take the lock less often and hold it longer. While it is held, interrupts are off.",
+            "Four CPUs share one zone. When a CPU's own list of pages is empty, it is refilled: the CPU takes "
+            "the zone's lock (zone->lock) and moves a batch of pages. Large batches take the lock less often "
+            "and hold it longer. While it is held, interrupts are off on that CPU.",
             "Show the longest window with interrupts off instead of the time. Which batch would you choose? Add "
             "CPUs, and choose again.",
             (
@@ -156,9 +159,10 @@ QUESTIONS = {
         Question(
             "4",
             "Why was it reverted?",
-            "A network card delivers packets to receive queues, one a CPU; each packet takes a page. In v4.11-rc "
-            "softirqs may not use the CPU's own list of pages, so each page is asked for under zone->lock. One CPU "
-            "does not notice. Eight do.",
+            "A network card delivers packets to receive queues, one queue a CPU, and each packet takes a page. "
+            "Packets are handled in softirqs, which run right after an interrupt. In v4.11-rc softirqs may not "
+            "use the CPU's own list of pages, so each page is asked for under zone->lock, the lock that all "
+            "CPUs share. One CPU does not notice. Eight do.",
             "Move the load and the price of a cache line. Then switch on recycling of pages: does the allocator "
             "still matter?",
             (
@@ -179,9 +183,9 @@ QUESTIONS = {
         Question(
             "5",
             "When does the lock win?",
-            "Every CPU works for 20000 cycles and then needs one lock for 400. So the lock is full with about fifty "
-            "CPUs. A queued lock stops growing there. A ticket lock collapses long before, because all who wait "
-            "fetch the lock's cache line at each hand-over.",
+            "Every CPU works for 20000 cycles on average and then needs one lock for 400. So about fifty CPUs "
+            "fill the lock. With a queued lock, throughput stops growing there. A ticket lock collapses long "
+            "before: whenever it is handed over, all who wait fetch its cache line.",
             "Move the price of a cache line: where does the ticket lock collapse now? Then hold the lock longer.",
             (
                 _cpus_up_to(
@@ -209,9 +213,9 @@ QUESTIONS = {
         Question(
             "6",
             "What does a bulk call do to an interrupt?",
-            "Half of what a page costs is the call. A bulk call asks for many pages and pays that once. Linux v6.1 "
-            "masks interrupts for the whole call, noirq-v2 does not. A device interrupts at random and wants to be "
-            "served.",
+            "Half of what a page costs is the call. A bulk call asks for many pages and pays that once. Linux "
+            "v6.1 masks interrupts for the whole call; noirq-v2, a proposal of 2017, does not. A device "
+            "interrupts at random moments and has to wait while interrupts are masked.",
             "Show the mean wait of an interrupt. How does it grow with the call? Let the device interrupt more "
             "often, and less.",
             (

@@ -80,15 +80,21 @@ def draw(result: Result) -> Figure:
     stacks = _different([curve for curve in split if _waits(curve)])[:MOST_STACKS] or split[:1]
     with rc_context(style.PARAMETERS | {"font.size": 12, "axes.titlesize": 13, "axes.labelsize": 12}):
         figure = Figure(figsize=style.SLIDE, layout="constrained")
-        parts: Any = figure.subfigures(2, 1, height_ratios=[1.75, 1]) if stacks else [figure]
+        # Legends stand together at the bottom: one between the rows would look as if it were of both.
+        handles = _legend(curves)
+        lines = -(-len(handles) // 4)
+        parts: Any = figure.subfigures(4, 1, height_ratios=[1.75, 1, 0.13 * lines, 0.14]) if stacks else [figure]
         upper = parts[0]
         time, rate = upper.subplots(1, 2)
         _time(time, curves)
         _rate(rate, curves)
-        handles = _legend(curves)
-        upper.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4), fontsize=11)
         if stacks:
             _stacks(parts[1], stacks)
+            parts[2].legend(handles=handles, loc="center", ncols=min(len(handles), 4), fontsize=11)
+            patches = _patches()
+            parts[3].legend(handles=patches, loc="center", ncols=len(patches), fontsize=11)
+        else:
+            upper.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4), fontsize=11)
         figure.suptitle(f"{result.scenario}: what a call costs as more CPUs make it", fontsize=15)
     return figure
 
@@ -136,11 +142,14 @@ def _stacks(figure: Any, curves: Series) -> None:
     for axis, curve in zip(axes, curves, strict=True):
         _stack(axis, curve)
     axes[0].set_ylabel("share of its time (%)")
-    patches = [
+
+
+def _patches() -> list[Patch]:
+    """Return the legend of the shares."""
+    return [
         Patch(facecolor=colour, hatch=hatch, edgecolor="white", label=name)
         for name, colour, hatch in zip(PARTS.values(), SHADES, HATCHES, strict=True)
     ]
-    figure.legend(handles=patches, loc="outside lower center", ncols=len(patches), fontsize=11)
 
 
 def _different(curves: Series) -> Series:

@@ -53,9 +53,10 @@ def draw(result: Result) -> Figure:
             axis.set_title(f"{label}:\nwaiting", fontsize=14)
             axis.set_ylabel("share of all CPU cycles (%)")
             axis.set_ylim(0, 100)
+        first = min(batch for curve in curves for batch in curve["batch"])
         for i, label in enumerate(labels, start=len(LOCKS)):
             _curve(axes[-1], next(c for c in curves if (c["label"], c["metric"]) == (label, SCORE)), i)
-        axes[-1].set_title("Page faults,\nagainst the first batch", fontsize=14)
+        axes[-1].set_title(f"Page faults,\nagainst batch {first}", fontsize=14)
         axes[-1].set_ylabel("change of score (%)")
         for axis in axes:
             _batches(axis, sorted({batch for curve in curves for batch in curve["batch"]}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import StringIO
 from typing import Any
 
@@ -14,7 +14,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from simalloc.plots import wanted
 from simalloc.report.numbers import text_of
 from simalloc.report.svg import inline_svg
-from simalloc.report.tables import price_table, result_tables
+from simalloc.report.tables import Table, price_table, result_tables
 from simalloc.report.timeline import timeline_data
 from simalloc.results import FIGURE_ABOUT, Result
 
@@ -22,8 +22,11 @@ SHORT = 110
 """Characters of YAML that fit on a line."""
 
 
-def report_html(result: Result) -> str:
-    """Return the page as HTML: the same bytes for the same result. Raises NoSuchFigure as `plots.wanted` does."""
+def report_html(result: Result, compared: Sequence[Table] = ()) -> str:
+    """Return the page as HTML: the same bytes for the same result. Raises NoSuchFigure as `plots.wanted` does.
+
+    `compared` are tables that set it beside other runs, as `comparison_tables` makes them; they come first.
+    """
     templates = environment()
     timeline = timeline_data(result)
     page: str = templates.get_template("report.html").render(
@@ -31,7 +34,7 @@ def report_html(result: Result) -> str:
         about=result.definition.get("about", ""),
         clock=f"{result.clock['preset']}, {result.clock['unit']} at {result.clock['ghz']:g} GHz",
         figures=[(name, FIGURE_ABOUT[name], Markup(inline_svg(result, name))) for name in wanted(result)],
-        tables=result_tables(result),
+        tables=[*compared, *result_tables(result)],
         prices=price_table(result),
         timeline=timeline,
         scenario=scenario_text(result.definition),

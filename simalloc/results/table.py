@@ -34,6 +34,8 @@ def comparison_table(result: Result, unit: str | None = None) -> str:
         base = cells.get(labels[0])
         text = "".join(_cell(cells.get(label), base, with_published=with_published) for label in labels)
         out.append(f"{names[key]:<{width}}{text}".rstrip())
+    if len(labels) > 1:
+        out += ["", f"in brackets: by how much less than {labels[0]}"]
     return "\n".join(out)
 
 

@@ -48,6 +48,6 @@ def find(name: str) -> Path:
     known, folder = shipped() | mistakes(), path.parent.as_posix()
     if path.name.removesuffix(".yaml") in known and folder in (".", "scenarios", MISTAKES, f"scenarios/{MISTAKES}"):
         return known[path.name.removesuffix(".yaml")]
-    raise ScenarioError(
-        f"{one_line(name, 80)}: no such file, and no shipped scenario; {suggestion(path.stem, list(known))}"
-    )
+    near = suggestion(path.stem, list(known))
+    advice = near if near.startswith("did you mean") else "simalloc list scenarios has their names"
+    raise ScenarioError(f"{one_line(name, 80)}: no such file, and no shipped scenario; {advice}")

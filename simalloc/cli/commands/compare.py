@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simalloc.cli.app import Format, Plugins, app, load_plugins
-from simalloc.cli.saving import saved_run
+from simalloc.cli.saving import saved_runs
 from simalloc.cli.streams import telling
 
 if TYPE_CHECKING:
@@ -60,37 +60,23 @@ def compare(
 def _read(paths: Sequence[Path]) -> tuple[list[SavedRun], list[Compared]]:
     """Return the runs among the paths, and columns of lock statistics of all. Raises ScenarioError."""
     from simalloc.results import LockStatError, compared, of_result  # noqa: PLC0415
-    from simalloc.results.run_comparison import SavedRun  # noqa: PLC0415
     from simalloc.scenario import ScenarioError  # noqa: PLC0415
 
-    runs, columns = [], []
-    names = [path.resolve().name for path in paths]
-    for path, name in zip(paths, names, strict=True):
-        own = name if names.count(name) == 1 else str(path)
+    for path in paths:
+        if not path.exists():
+            raise ScenarioError(f"{path}: no such file or folder; name what `simalloc run` saved, or a lock_stat file")
+    runs = saved_runs([path for path in paths if path.is_dir()])
+    left, columns = iter(runs), []
+    for path in paths:
         try:
-            if not path.exists():
-                raise ScenarioError(
-                    f"{path}: no such file or folder; name what `simalloc run` saved, or a lock_stat file"
-                )
             if path.is_dir():
-                result = saved_run(path)
-                runs.append(SavedRun(own, result, _asked(result.definition)))
-                columns += of_result(result, own) if result.unit == "cycles" else []
+                run = next(left)
+                columns += of_result(run.result, run.name) if run.result.unit == "cycles" else []
             else:
                 columns += compared(path)
         except LockStatError as error:
             raise ScenarioError(str(error)) from None
     return runs, columns
-
-
-def _asked(definition: dict[str, Any]) -> dict[str, Any]:
-    """Return a scenario with its defaults; as it is if it needs what this simalloc has not."""
-    from simalloc.scenario import ScenarioError, build  # noqa: PLC0415
-
-    try:
-        return build(definition).model_dump(mode="json")
-    except ScenarioError:
-        return definition
 
 
 def _print(
