@@ -15,6 +15,7 @@ SHORT = {
     "linux-alloc-bench-2023": ["sweep={machine.cpus: [1, 3, 8]}", "workload.pages=8192", "replications=2"],
     "locks": ["sweep={machine.cpus: [1, 16, 32]}", "workload.milliseconds=1"],
     "empty-lists": ["workload.pages=512"],
+    "irq-latency": ["workload.samples=3", "workload.rounds=2", "replications=2"],
     "remote-drain": ["workload.milliseconds=0.5"],
     "seven-years": ["sweep.allocator=[v4.10, v5.14, v6.2, v6.19]"],
     "atomic-blocks": ["workload.milliseconds=0.2", "workload.warmup_ms=0.2"],

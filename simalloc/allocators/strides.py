@@ -49,6 +49,7 @@ class Strides:
     def __init__(self, allocator: Allocator) -> None:
         self._allocator = allocator
         self._paths: dict[Where, HitPath | None] = {}
+        self._looks: dict[Where, int] = {}
         k = allocator.k
         self._beside = {step.index for step in (*k.struct_page_miss, k.from_llc, k.from_memory)}
         self._farthest = max(k.from_llc.cycles, k.from_memory.cycles)
@@ -144,16 +145,24 @@ class Strides:
     def learn_alloc(self, cpu: Cpu, call: Program[T]) -> Program[T]:
         """Return the allocation of one order-0 page, noting its steps if it is the first hit of its kind."""
         where = _where("alloc", cpu)
-        if where in self._paths or not self._allocator.counts_hits:
+        if where in self._paths or not self._is_worth_a_look(where):
             return call
         return self._learn(where, cpu, self._allocator.zonelists[cpu.index][0].pcps[cpu.index], call, -1)
 
     def learn_free(self, cpu: Cpu, pfn: int, call: Program[T]) -> Program[T]:
         """Return the free of one order-0 page, noting its steps if it is the first hit of its kind."""
         where = _where("free", cpu)
-        if where in self._paths or not self._allocator.counts_hits:
+        if where in self._paths or not self._is_worth_a_look(where):
             return call
         return self._learn(where, cpu, self._allocator.zone_of(pfn).pcps[cpu.index], call, 1)
+
+    def _is_worth_a_look(self, where: Where) -> bool:
+        """Whether to note the steps of a call: of the first, second, fourth, eighth and so on until one hits.
+
+        Where no call ever hits, as in interrupts under v4.11-rc, looking at each would be in vain, and is slow.
+        """
+        looks = self._looks[where] = self._looks.get(where, 0) + 1
+        return self._allocator.counts_hits and looks & (looks - 1) == 0
 
     def _path(self, call: str, cpu: Cpu) -> HitPath | None:
         return self._paths.get(_where(call, cpu))

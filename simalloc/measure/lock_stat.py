@@ -100,6 +100,7 @@ class LockStat(Instrument):
         self.classes: dict[LockClass, ClassStat] = {}
         self._before: dict[SpinLock, tuple[list[int], str]] = {}
         self._last_site: dict[SpinLock, str] = {}
+        self._activities: list[str] = []
 
     def lock_acquired(self, cpu: Cpu, lock: SpinLock, waited: int, contended: bool) -> None:
         """Count an acquisition, and its wait if it had to."""
@@ -149,10 +150,13 @@ class LockStat(Instrument):
             return
         steps, rest = cpu.machine.steps, held
         tally = cpu.tally
+        activities = self._activities
+        if len(activities) < len(tally):
+            activities += [steps[index].activity.value for index in range(len(activities), len(tally))]
         for index in compress(range(len(tally)), map(ne, tally, before)):
             cycles = (tally[index] - before[index]) * steps[index].cycles
             if cycles:
-                entry.hold_by_activity[steps[index].activity.value] += cycles
+                entry.hold_by_activity[activities[index]] += cycles
                 rest -= cycles
         if rest:
             entry.hold_by_activity["interrupts taken meanwhile"] += rest

@@ -59,14 +59,14 @@ def bulk_then_each(result: Result) -> list[Row]:
 
 
 def holds(result: Result) -> list[Row]:
-    """Return the mean length of a section under zone->lock, us: `hold`."""
-    per_us = 1000 * result.clock["ghz"]
+    """Return the mean length of a section under zone->lock, us: `hold`. Each label's machine has its own clock."""
+    ghz = {case.label: case.machine.cost_model().clock_ghz for case in build(result.definition).cases}
     return [
         {
             "label": row["label"],
             **{name: row[name] for name in result.swept},
             "metric": "hold",
-            "value": row["holdtime_avg"] / per_us,
+            "value": row["holdtime_avg"] / (1000 * ghz[row["label"]]),
             "unit": "us",
         }
         for row in result.locks
