@@ -62,6 +62,11 @@ def fit_by_simulation(scenario: Scenario, folder: Path | None = None, *, jobs: i
     read_published(scenario.published, folder)
     start = np.array([costs[name] for name in names])
     part = _only(scenario, on)
+    fitted_on = sum(_selected(row, on) for row in _priced(part, {}, folder, jobs) if row.get("published"))
+    if fitted_on < len(names):
+        raise ScenarioError(
+            f"calibration.on: {dict(on)} selects {fitted_on} published rows, too few to fit {len(names)} parameters"
+        )
 
     def rows_at(trial: Scenario, factors: Vector) -> list[Row]:
         changed = dict(zip(names, (start * factors).tolist(), strict=True))
