@@ -33,6 +33,8 @@ def asked(crew: Crew, number: str) -> tuple[float, float]:
             if result is not None and result.rows:
                 chart(result, next(iter(metrics(result))))
                 first = first or time.perf_counter() - began
+        if session.progress.error:
+            raise SystemExit(f"question {number}: {session.progress.error}")
         if session.progress.full is not None and session.version == seen:
             break
         time.sleep(0.005)

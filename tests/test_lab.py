@@ -19,9 +19,11 @@ from selenium.webdriver.common.keys import Keys
 
 from simalloc.lab.asked import Asked, carried, origin_of, question_files, read_query, scenario_of, yaml_value
 from simalloc.lab.charts import chart, metrics
+from simalloc.lab.film import films
 from simalloc.lab.keys import every_key, key_of, value_at
 from simalloc.lab.questions import GENERAL, QUESTIONS, at
 from simalloc.lab.session import Cache, Session, halved
+from simalloc.lab.side_work import recording
 from simalloc.runs import run
 from simalloc.runs.standing import Crew
 from simalloc.scenario import ScenarioError, build, load
@@ -170,6 +172,20 @@ def test_a_chart_has_theory_bounds_and_published_points_beside() -> None:
     assert at(drawn, "ticket", 2) == result.select(label="ticket", metric="throughput", cpus=2)[0]["value"]
     first, last = (drawn["curves"][i]["y"][-1] for i in (0, -1))
     assert GENERAL.answer(drawn) == pytest.approx(100 * (last / first - 1))
+
+
+def test_a_film_shows_a_refill_with_the_lock_the_list_and_the_masks() -> None:
+    workload = {"kind": "alloc-bench", "modes": ["bulk"], "pages": 256}
+    scenario = build(SMALL | {"workload": workload, "machine": {"cpus": 2}, "sweep": {}, "memory": {"zone": "256MiB"}})
+    rows = recording(scenario.model_dump(exclude_unset=True), (), 0, "10us", "20us")
+    found = {film["title"].partition(", on CPU")[0]: film for film in films(rows, scenario.machine.cost_model())}
+    refill = found["an allocation that takes pages from the zone"]
+    assert sum(step["cycles"] for step in refill["steps"]) == refill["cycles"]
+    assert refill["pcp"][-1]["count"] - refill["pcp"][0]["count"] == -refill["moved"][0]["by"] - 1
+    assert [lock["name"] for lock in refill["locks"]] == ["zone->lock"]
+    assert all(0 <= begin < end for begin, end in refill["masked"])
+    with pytest.raises(ScenarioError, match="window"):
+        recording(scenario.model_dump(exclude_unset=True), (), 0, "now", "20us")
 
 
 # In a browser

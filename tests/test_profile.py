@@ -8,6 +8,7 @@ import pytest
 
 from simalloc.allocators import VERSIONS
 from simalloc.plots import FIGURES
+from simalloc.plots.profile import series
 from simalloc.results import Result
 from simalloc.results.profile_table import PROFILE, profile_points, profile_table
 from simalloc.runs import run
@@ -68,3 +69,10 @@ def test_the_figure_has_a_curve_per_workload_in_each_panel(result: Result) -> No
 def test_seven_years_has_every_generation() -> None:
     scenario = load("seven-years")
     assert {case.version.name for case in scenario.cases} == set(VERSIONS)
+
+
+def test_cpus_that_follow_from_the_workload_do_not_part_its_points() -> None:
+    sweep = {"workload, machine.cpus": [[WORKLOADS[0], 1], [WORKLOADS[3], 2]], "allocator": ["v4.10", "v6.2"]}
+    scenario = {"name": "t", "workload": WORKLOADS[0], "sweep": sweep, "profile": True, "replications": 1}
+    curves = series(run(build({**scenario, "memory": {"zone": "512MiB"}})))
+    assert {tuple(curve["at"]) for curve in curves} == {("v4.10", "v6.2")}

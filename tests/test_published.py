@@ -121,7 +121,7 @@ def test_refills_of_v6_7_hold_the_lock_many_times_longer_than_without_doubling()
 @pytest.mark.parametrize(("order", "alloc", "free"), [(1, 987, 2733), (3, 1372, 2650), (4, 2847, 2378)])
 def test_blocks_cost_what_was_published_within_a_factor_of_two(order: int, alloc: float, free: float) -> None:
     lines = {"zone": False, "free_area": True, "struct_pages": True, "counters": True}
-    batch = 2048 if order == 1 else 256
+    batch = 1024 if order == 1 else 256
     workload = {"kind": "pagealloc", "batches": [batch], "order": order, "samples": 2, "dropped": 1, "rounds": 1}
     found = figures(
         {

@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+from simalloc.validation import TABLES
 from simalloc.validation.report import markdown
 
 DOCS = Path(__file__).resolve().parent.parent
@@ -38,7 +39,8 @@ def merge(file: Path) -> None:
     """Put tables that were run alone, as `simalloc validate TABLE --format json` printed them, among those stored."""
     stored, new = (json.loads(each.read_text(encoding="utf-8")) for each in (STORED, file))
     by_name = {table["name"]: table for table in new["tables"]}
-    stored["tables"] = [by_name.get(table["name"], table) for table in stored["tables"]]
+    stored["tables"] = [by_name.pop(table["name"], table) for table in stored["tables"]] + list(by_name.values())
+    stored["tables"].sort(key=lambda table: list(TABLES).index(table["name"]))
     STORED.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

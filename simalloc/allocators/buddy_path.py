@@ -29,7 +29,11 @@ Runs = list[tuple[Step, int]]
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class BuddyPath:
-    """Zones with their locks, what each CPU knows of them, and what moving blocks to and from buddy lists costs."""
+    """Zones with their locks, what each CPU knows of them, and what moving blocks to and from buddy lists costs.
+
+    `pages_are_zeroed`: what a workload does with its pages goes through the caches, and pushes struct pages out of
+    them: moving one then costs `cold_remove` or `cold_insert` more, where the preset has these.
+    """
 
     def __init__(
         self,
@@ -52,6 +56,7 @@ class BuddyPath:
         self.zone_lock: dict[Zone, SpinLock] = {zone: steps.lock("zone->lock", moving, of=zone.name) for zone in zones}
         self.views: dict[Zone, list[ZoneView]] = {zone: [ZoneView(zone) for _ in machine.cpus] for zone in zones}
         half_point = round(steps.costs["struct_page_lines"])
+        self.pages_are_zeroed = False
         self.looks_far = bool(steps.from_llc.cycles or steps.from_memory.cycles)
         llc_lines = round(steps.costs["llc_lines"]) // len(machine.cpus) if self.looks_far else 0
         self.recency = [Recency(half_point, llc_lines) for _ in machine.cpus]
@@ -146,6 +151,8 @@ class BuddyPath:
             saw(cpu, zone, order, mt, pfns)
         self.views[zone][cpu.index].refresh()
         far = self.far_misses(cpu, pfns) if self.looks_far else ()
+        if self.pages_are_zeroed:
+            far = [*far, (k.cold_remove, len(pfns))]
         missed = self.struct_page_misses(cpu, pfns)
         if misses is not None:
             misses += missed
@@ -179,6 +186,8 @@ class BuddyPath:
         insert = self.k.buddy_insert_picked if picked else self.k.buddy_insert
         merged = buddy.merges - merges
         far = self._far_buddies(cpu, runs, merged) if self.looks_far and merged else ()
+        if self.pages_are_zeroed:
+            far = [*far, (self.k.cold_insert, blocks)]
         yield Burst((insert, blocks), (self.k.buddy_merge, merged), *far)
         if self.lines.any:
             yield from self.lines.buddy(cpu, zone, pages, (), max((order for order, _, _ in runs), default=0))

@@ -106,11 +106,13 @@ class KernelSteps:
             for level in range(LEVELS)
         ]
         self.from_llc, self.from_memory = (self._if_known(name) for name in ("llc_latency", "memory_latency"))
+        self.cold_remove = self._if_known("cold_remove", Activity.BUDDY_REMOVE)
+        self.cold_insert = self._if_known("cold_insert", Activity.BUDDY_INSERT)
 
-    def _if_known(self, name: str) -> Step:
+    def _if_known(self, name: str, activity: Activity = Activity.CACHE_MISS) -> Step:
         """Define a step that costs a parameter which not every preset has; nothing where it has not."""
         weights = {name: 1.0} if name in self.costs.parameters else {}
-        return self.machine.steps.define(name, Activity.CACHE_MISS, self.costs.cycles(weights), Effect.NONE, weights)
+        return self.machine.steps.define(name, activity, self.costs.cycles(weights), Effect.NONE, weights)
 
     def primitive(self, name: str, activity: Activity, effect: Effect = Effect.NONE) -> Step:
         """Define a step that costs the parameter of its own name."""

@@ -89,6 +89,16 @@ def print_result(about: str, result: Result) -> None:
         typer.echo(f"published: {source}")
 
 
+def tell_of_published(scenario: Scenario, folder: Path, result: Result) -> None:
+    """Say, on stderr, what of the published table stands beside nothing, and what was converted."""
+    from simalloc.results import read_published  # noqa: PLC0415
+
+    if scenario.published is not None:
+        published = read_published(scenario.published, folder)
+        for note in (*published.notes, *published.left_over(result)):
+            typer.echo(f"published: {note}", err=True)
+
+
 def print_lock_stat(result: Result) -> None:
     """Print each case's lock statistics as /proc/lock_stat does."""
     from simalloc.results import LockStatError, lock_stat_rows, lock_stat_text  # noqa: PLC0415

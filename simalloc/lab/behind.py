@@ -13,6 +13,7 @@ from simalloc.lab.aside import Aside
 from simalloc.lab.bench import Bench
 from simalloc.lab.elements import Chart, Film, Tag, on_value
 from simalloc.lab.film import films
+from simalloc.lab.side_work import recording, story_of_window
 from simalloc.lab.telling import (
     Point,
     case_number,
@@ -20,8 +21,6 @@ from simalloc.lab.telling import (
     locks_text,
     point_words,
     points,
-    recording,
-    story_of_window,
     window_words,
 )
 from simalloc.report.timeline_page import timeline_html

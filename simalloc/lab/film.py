@@ -113,7 +113,7 @@ def _film(title: str, steps: Sequence[Row], rows: Sequence[Row], costs: CostMode
         "cpu": cpu,
         "context": steps[0].get("context", "task"),
         "steps": list(_steps(steps, mine, start, costs)),
-        "pcp": _counts(rows, cpu, start, end),
+        "pcp": _counts(rows, cpu, start, end) if steps[0]["step"] in BEGINS else [],
         "moved": [_move(row, start) for row in mine if row["kind"] == "moved"],
         "locks": _locks(here, mine, start),
         "masked": [[row["start"] - start, row["end"] - start] for row in mine if row["kind"] == "irqs_off"],
@@ -134,12 +134,12 @@ def _steps(steps: Sequence[Row], mine: Sequence[Row], start: int, costs: CostMod
         name = row["step"]
         about = WORDS.get(name) or (costs.parameters[name].about if name in costs.parameters else "")
         if name == "spin":
-            name, about = "wait for the lock", f"CPU {row['owner']} has it" if "owner" in row else "others have it"
+            name, about = "wait for the lock", f"when this wait began, CPU {row['owner']} had it"
         times = row.get("times", 1)
         yield {
             "at": row["start"] - start,
             "cycles": row["end"] - row["start"],
-            "step": f"{name} x {times}" if times > 1 else name,
+            "step": f"{name} x {times}" if 1 < times < row["end"] - row["start"] else name,
             "activity": row["activity"],
             "site": row["site"],
             "about": about,

@@ -1,20 +1,15 @@
-"""What is behind a graph, in words and tables: where the cycles went, locks, the longest window, recordings."""
+"""What is behind a graph, in words and tables: where the cycles went, locks, the longest window."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from simalloc.plots import cycles
 from simalloc.plots.activities import GROUPS
-from simalloc.registry import Plugin, ensure
 from simalloc.results import LockStatError, Result, Row, lock_stat_rows, lock_stat_text
-from simalloc.runs.explain import first_long_window, window_text
-from simalloc.runs.plan import Plan
-from simalloc.runs.simulation import Window
-from simalloc.runs.task import Record, execute
-from simalloc.scenario import Scenario, ScenarioError
+from simalloc.scenario import Scenario
 
 Point = tuple[Any, ...]
 
@@ -97,37 +92,3 @@ def case_number(scenario: Scenario, label: str, point: Point) -> int:
         if case.label == label and tuple(case.parameters.values()) == point:
             return number
     raise KeyError(label)
-
-
-# Done in processes of their own: all arguments are plain data
-
-
-def story_of_window(data: Mapping[str, Any], plugins: Sequence[Plugin], number: int, limit: int) -> str:
-    """Return the story of a case's first window with interrupts off that is longer than `limit` cycles."""
-    ensure(tuple(plugins))
-    scenario = Scenario.model_validate(data)
-    case = scenario.cases[number]
-    single = scenario.at(scenario.points[number // scenario.labels])
-    window = first_long_window(single, number % scenario.labels, limit)
-    return window_text(window, case.machine.cost_model().clock_ghz) if window else "There was no such window."
-
-
-def recording(data: Mapping[str, Any], plugins: Sequence[Plugin], number: int, start: str, length: str) -> list[Row]:
-    """Return what happened in a stretch of a case's first replication: records with label and swept parameters.
-
-    Raises ScenarioError for times that cannot be.
-    """
-    ensure(tuple(plugins))
-    scenario = Scenario.model_validate(data)
-    point, label = divmod(number, scenario.labels)
-    single = scenario.at(scenario.points[point])
-    window = Window(start, length)
-    window.cycles(single.cases[label])
-    plan = Plan(single, {}, window)
-    while task := plan.take():
-        if task.label == label and task.head["replication"] == 0:
-            record = Record.of(execute(task))
-            if record.result is None:
-                raise ScenarioError(record.error or "the run failed")
-            return [{"label": single.cases[label].label} | row for row in record.result.timeline]
-    raise ScenarioError("this case has no run")

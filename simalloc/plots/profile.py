@@ -27,17 +27,25 @@ def applies(result: Result) -> bool:
 
 def series(result: Result) -> Series:
     """Return a curve per workload (or other first key swept) and metric: names of the points along it, and values."""
-    labelled = has_labels(result)
+    points = profile_points(result)
+    columns = _telling(list(points), len(result.swept) + has_labels(result))
     curves: dict[tuple[str, str], dict[str, Any]] = {}
-    for point, cells in profile_points(result).items():
-        *keys, label = point
-        parts = [*keys, label] if labelled else keys
+    for point, cells in points.items():
+        parts = [point[column] for column in columns]
         name, at = (parts[0], " ".join(parts[1:])) if len(parts) > 1 else ("", parts[0])
         for metric, row in cells.items():
             curve = curves.setdefault((name, metric), {"name": name, "metric": metric, "at": [], "value": []})
             curve["at"].append(at)
             curve["value"].append(row["value"])
     return list(curves.values())
+
+
+def _telling(points: list[tuple[str, ...]], columns: int) -> list[int]:
+    """Return which columns of points tell them apart: none that follows from the first, as a workload's CPUs may."""
+    others = [
+        i for i in range(1, columns) if len({(point[0], point[i]) for point in points}) > len({p[0] for p in points})
+    ]
+    return [0, *(others or range(1, columns))]
 
 
 def draw(result: Result) -> Figure:

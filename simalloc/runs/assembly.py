@@ -127,7 +127,10 @@ def _add(
         base = pairs.get(_key(figure))
         if baseline is not runs and base is not None and len(values) > 1 and len(baseline) > 1:
             row |= _paired(values, [each.measured[base].value for each in baseline])
-        beside = published.get(case.label, figure.metric, parameters) if published else None
+        beside = None
+        if published:
+            ghz = float(costs.clock_ghz)
+            beside = published.get(case.label, figure.metric, parameters, row["unit"], ghz)
         if beside is not None:
             row["published"] = beside
         result.rows.append(row)

@@ -67,7 +67,7 @@ def _scenario(
         scenario = Scenario.model_validate(locate(source.plain(), folder))
         _ = scenario.cases
         if scenario.published is not None and folder is not None:
-            _check_published(scenario.published, folder)
+            _check_published(scenario, scenario.published, folder)
     except ValidationError as error:
         raise ScenarioError(together([source.located(p) for p in problems_of(error, model_at)])) from None
     except Problem as problem:
@@ -75,11 +75,18 @@ def _scenario(
     return scenario
 
 
-def _check_published(name: str, folder: FilePath) -> None:
+def _check_published(scenario: Scenario, name: str, folder: FilePath) -> None:
+    """Raise Problem for a table that cannot be read, or that means one of the scenario's labels and misspells it."""
     try:
-        read_published(name, folder)
+        published = read_published(name, folder)
     except PublishedError as error:
         raise Problem(("published",), str(error)) from None
+    labels = {case.label for case in scenario.cases}
+    meant = {label.casefold().strip(): label for label in labels}
+    for label, line in published.labels().items():
+        near = meant.get(label.casefold().strip())
+        if near is not None and label not in labels:
+            raise Problem(("published",), f"{name}:{line}: there is no label {label!r}; did you mean {near!r}?")
 
 
 class _Source:

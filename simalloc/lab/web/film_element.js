@@ -19,9 +19,9 @@ export default {
         <section><h4>CPU {{ film.cpu }}, in {{ film.context }}</h4>
           <ul class="film-masks"><li :class="{ off: masked }">interrupts {{ masked ? "off" : "on" }}</li><li :class="{ off: unpreempted }">preemption {{ unpreempted ? "off" : "on" }}</li><li v-if="usesBh" :class="{ off: bhOff }">bottom halves {{ bhOff ? "off" : "on" }}</li></ul>
         </section>
-        <section v-if="pcp"><h4>This CPU's list (pcp)</h4><div ref="pcp"></div><p>{{ pcp.count }} pages; high {{ pcp.high }}, batch {{ pcp.batch }}</p></section>
+        <section v-if="pcp"><h4>This CPU's list (pcp)</h4><div ref="pcp"></div><p>{{ pcp.count }} pages; high {{ pcp.high }}, batch {{ pcp.batch }}{{ each > 1 ? "; a square is " + each + " pages" : "" }}</p></section>
         <section v-if="film.moved.length"><h4>Buddy lists of the zone</h4><div ref="buddy"></div><p>{{ buddyWords }}</p></section>
-        <section v-for="lock in locksNow"><h4>{{ lock.name }}</h4><p class="film-queue"><span class="holder" :class="{ free: lock.holder === null }">{{ lock.holder === null ? "free" : "CPU " + lock.holder }}</span><span v-for="cpu in lock.queue.slice(0, 12)" class="waiter" :class="{ me: cpu === film.cpu }">CPU {{ cpu }}</span><span v-if="lock.queue.length > 12">and {{ lock.queue.length - 12 }} more</span></p><p>{{ lock.queue.length ? lock.queue.length + " waiting" : "nobody waits" }}</p></section>
+        <section v-for="lock in locksNow"><h4>{{ lock.name }}</h4><p class="film-queue"><span class="holder" :class="{ free: lock.holder === null }">{{ lock.holder !== null ? "CPU " + lock.holder : lock.queue.length ? "on its way" : "free" }}</span><span v-for="cpu in lock.queue.slice(0, 12)" class="waiter" :class="{ me: cpu === film.cpu }">CPU {{ cpu }}</span><span v-if="lock.queue.length > 12">and {{ lock.queue.length - 12 }} more</span></p><p>{{ lock.queue.length ? lock.queue.length + " waiting" : "nobody waits" }}</p></section>
       </div>
       <details><summary>All {{ film.steps.length }} steps</summary><ol class="film-steps"><li v-for="s in film.steps" :class="{ now: s === now }"><button type="button" @click="put(s.at)">{{ s.at }}</button> {{ s.step }}, {{ s.cycles }} cycles <span>{{ s.about }}</span></li></ol></details>
     </div>`,
@@ -47,6 +47,12 @@ export default {
     },
     pcp() {
       return this.film.pcp.filter((each) => each.at <= this.t).pop() || this.film.pcp[0];
+    },
+    most() {
+      return Math.max(this.pcp.high, ...this.film.pcp.map((one) => one.count)) + 2;
+    },
+    each() {
+      return Math.ceil(this.most / 240);
     },
     moved() {
       return this.film.moved.filter((each) => each.at <= this.t);
@@ -135,8 +141,7 @@ export default {
       };
     },
     paintPcp(host) {
-      const { count, high } = this.pcp, most = Math.max(high, ...this.film.pcp.map((each) => each.count)) + 2;
-      const each = most <= 240 ? 1 : Math.ceil(most / 240), squares = Math.ceil(most / each), row = 30;
+      const { count, high } = this.pcp, each = this.each, squares = Math.ceil(this.most / each), row = 30;
       const add = this.svg(host, row * 10 + 4, Math.ceil(squares / row) * 10 + 4);
       for (let i = 0; i < squares; i++) {
         const x = (i % row) * 10 + 2, y = Math.floor(i / row) * 10 + 2, full = i * each < count, beyond = i * each >= high;
