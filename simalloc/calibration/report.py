@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from simalloc.calibration.fit import Calibration, Fit, Prediction
+from simalloc.calibration.quality import HeldOut, far_from_source, not_determined, not_told_apart
 
 
 def as_json(found: Calibration) -> dict[str, Any]:
@@ -26,6 +28,8 @@ def as_json(found: Calibration) -> dict[str, Any]:
             }
             for name, value in found.fit.values.items()
         ],
+        "correlations": [[*pair, value] for pair, value in found.fit.correlations.items()],
+        "judgement": judgement(found),
         "rms": {"fitted": found.fit.rms(), "whole_cycles": found.whole.rms()},
         "worst": {"fitted": _worst(found.fit), "whole_cycles": _worst(found.whole)},
         "residuals": [
@@ -73,11 +77,38 @@ def as_text(found: Calibration) -> str:
         f"RMS relative error: {fit.rms():.2%} fitted (worst {_worst(fit):+.1%}), "
         f"{whole.rms():.2%} in whole cycles (worst {_worst(whole):+.1%})",
         "",
+        *(f"NOTE: {each}" for each in judgement(found)),
+        *([""] if judgement(found) else []),
         "Residuals in whole cycles, (predicted - published) / published:",
         *_residuals(whole),
     ]
     for each in found.predictions:
         lines += ["", *_prediction(each)]
+    return "\n".join(lines)
+
+
+def judgement(found: Calibration) -> list[str]:
+    """Return what is to be said of the fit: parameters not told apart, not determined, far from their source."""
+    fit = found.fit
+    return [
+        *not_told_apart(fit.correlations),
+        *not_determined(fit.values, fit.standard_errors),
+        *far_from_source(fit.values, fit.standard_errors, found.costs),
+    ]
+
+
+def bootstrap_text(intervals: Mapping[str, tuple[float, float]], rounds: int) -> str:
+    """Return bootstrap intervals for a person."""
+    lines = [f"Parametric bootstrap, {rounds} rounds, 95 % intervals (cycles):"]
+    return "\n".join([*lines, *(f"  {name:<20}{low:>9.2f} to {high:.2f}" for name, (low, high) in intervals.items())])
+
+
+def hold_out_text(found: Sequence[HeldOut], key: str) -> str:
+    """Return a hold-out for a person."""
+    lines = [f"Held out by {key}: fitted to all others, then predicted"]
+    for each in found:
+        kept = f"; only they pay {', '.join(each.kept)}, as in the preset" if each.kept else ""
+        lines.append(f"  {each.value:<20}{each.points:>4} points  RMS {each.rms:.2%}, worst {each.worst:+.1%}{kept}")
     return "\n".join(lines)
 
 

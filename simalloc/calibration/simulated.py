@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
+from simalloc.calibration.fit import NOISE, correlations, inverse, priors_of
+from simalloc.calibration.quality import far_from_source, not_determined, not_told_apart
 from simalloc.results import Row, read_published
 from simalloc.runs import run
 from simalloc.scenario import Scenario, ScenarioError
@@ -34,6 +36,8 @@ class SimulatedFit:
     before: dict[str, float]
     fitted: list[Row]
     predicted: list[Row]
+    standard_errors: dict[str, float]
+    judgement: list[str]
 
     def mean_error(self, rows: list[Row]) -> float:
         """Return the mean absolute error of these rows, relative (shares: in points / 100); NaN if there are none."""
@@ -72,8 +76,12 @@ def fit_by_simulation(scenario: Scenario, folder: Path | None = None, *, jobs: i
         changed = dict(zip(names, (start * factors).tolist(), strict=True))
         return [row for row in _priced(trial, changed, folder, jobs) if row.get("published")]
 
+    priors = priors_of(costs, names) if scenario.calibration.priors else {}
+
     def residuals(factors: Vector) -> Vector:
-        return np.array([error(row) for row in rows_at(part, factors) if _selected(row, on)])
+        values = dict(zip(names, (start * factors).tolist(), strict=True))
+        pulls = [NOISE * (values[name] - value) / deviation for name, (value, deviation) in priors.items()]
+        return np.array([*(error(row) for row in rows_at(part, factors) if _selected(row, on)), *pulls])
 
     found = least_squares(
         residuals,
@@ -86,13 +94,23 @@ def fit_by_simulation(scenario: Scenario, folder: Path | None = None, *, jobs: i
         ftol=1e-3,
     )
     rows = rows_at(scenario, found.x)
+    values = dict(zip(names, (start * found.x).tolist(), strict=True))
+    freedom = max(fitted_on - len(names), 1)
+    covariance = inverse(found.jac.T @ found.jac) * 2 * found.cost / freedom * np.outer(start, start)
+    errors = dict(zip(names, np.sqrt(np.diag(covariance)).tolist(), strict=True))
     return SimulatedFit(
         scenario.name,
         costs.name,
-        dict(zip(names, (start * found.x).tolist(), strict=True)),
+        values,
         dict(zip(names, start.tolist(), strict=True)),
         [row for row in rows if _selected(row, on)],
         [row for row in rows if not _selected(row, on)],
+        errors,
+        [
+            *not_told_apart(correlations(names, covariance)),
+            *not_determined(values, errors),
+            *far_from_source(values, errors, costs),
+        ],
     )
 
 
@@ -128,8 +146,12 @@ def _priced(scenario: Scenario, costs: Mapping[str, float], folder: Path | None,
 def simulated_text(fit: SimulatedFit) -> str:
     """Return the fit for a person."""
     lines = [f"{fit.scenario}: {len(fit.values)} parameters of {fit.preset}, fitted by simulation", ""]
-    lines += [f"{'parameter':<22}{'fitted':>10}{'preset':>10}"]
-    lines += [f"{name:<22}{value:>10.2f}{fit.before[name]:>10.2f}" for name, value in fit.values.items()]
+    lines += [f"{'parameter':<22}{'fitted':>10}{'std. error':>12}{'preset':>10}"]
+    lines += [
+        f"{name:<22}{value:>10.2f}{fit.standard_errors[name]:>12.2f}{fit.before[name]:>10.2f}"
+        for name, value in fit.values.items()
+    ]
+    lines += ["", *(f"NOTE: {each}" for each in fit.judgement)] if fit.judgement else []
     for title, rows in (("fitted on", fit.fitted), ("predicted", fit.predicted)):
         lines += ["", f"{title}: mean absolute error {fit.mean_error(rows):.2%} on {len(rows)} rows"]
         for row in rows:

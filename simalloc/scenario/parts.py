@@ -304,4 +304,9 @@ class CalibrationSpec(Strict):
     on: Selection = Field(
         default={}, description="workloads other than pagealloc: which published rows to fit on, such as {cpus: [1, 2]}"
     )
+    priors: bool = Field(
+        default=False,
+        description="let costs with a source be held near it while they are fitted: within 5 % if sourced, 15 if "
+        "derived, 50 if estimated, one standard deviation",
+    )
     predictions: list[PredictionSpec] = Field(default=[], description="checks of what the fit is worth")

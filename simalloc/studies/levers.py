@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from simalloc.hardware.priors import OFF_BY
 from simalloc.runs.prices import NOT_CYCLES
 from simalloc.scenario import ScenarioError
 from simalloc.scenario.errors import suggestion
 from simalloc.studies.question import Question, Settings, value_of
 
-RANGES = {"sourced": 0.05, "derived": 0.15, "fitted": 0.1, "estimated": 0.5, "set": 0.1}
+RANGES = {**OFF_BY, "fitted": 0.1, "set": 0.1}
 """How far a cost may be off, as a share, by its kind: what is declared where the user declares nothing."""
 
 COSTS, SIZES = "machine.costs", ("allocator.batch", "allocator.high")
