@@ -24,7 +24,7 @@ imports: .venv/dev
 	$(BIN)/lint-imports
 
 tests: .venv/dev .venv/docs browser
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 scenarios: .venv/dev
 	$(BIN)/simalloc check scenarios/*.yaml scenarios/mistakes/*.yaml

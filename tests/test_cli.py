@@ -134,10 +134,17 @@ def test_running_loads_no_pandas_and_json_no_matplotlib() -> None:
     assert done.stderr == "set()\n"
 
 
-def test_the_same_bytes_with_any_hash_seed_and_any_number_of_jobs() -> None:
+def test_the_same_bytes_with_any_hash_seed_number_of_jobs_locale_and_time_zone() -> None:
     outputs = {
-        simalloc("run", "pagealloc-2017", *SHORT, "--format", "json", "--jobs", jobs, PYTHONHASHSEED=seed).stdout
-        for jobs, seed in [("1", "0"), ("1", "4711"), ("2", "1"), ("3", "99")]
+        simalloc(
+            *("run", "pagealloc-2017", *SHORT, "--format", "json", "--jobs", jobs),
+            **{"PYTHONHASHSEED": seed, "LC_ALL": locale, "TZ": zone},
+        ).stdout
+        for jobs, seed, locale, zone in [
+            ("1", "0", "C", "UTC"),
+            ("2", "4711", "C.UTF-8", "Asia/Kathmandu"),
+            ("3", "99", "de_DE.UTF-8", "America/St_Johns"),
+        ]
     }
     assert len(outputs) == 1
 

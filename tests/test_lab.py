@@ -107,6 +107,17 @@ def test_there_is_a_question_for_each_of_six_notebooks() -> None:
     assert all((Path("notebooks") / f"{each.notebook}.ipynb").exists() for each in QUESTIONS.values())
 
 
+@pytest.mark.parametrize("number", list(QUESTIONS))
+def test_what_is_predicted_is_on_the_graph(number: str) -> None:
+    asked = Asked("q", number)
+    scenario = scenario_of(asked, origin_of(asked))
+    grid = scenario.model_dump()["sweep"]
+    swept = next(iter(grid.values())) if grid else scenario.workload.model_dump()["batches"]
+    places = [value[0] if isinstance(value, list) else value for value in swept]
+    curves = [{"name": case.label, "x": places, "y": [1.0] * len(places)} for case in scenario.compare]
+    assert QUESTIONS[number].prediction.answer({"curves": curves}) is not None
+
+
 def test_keys_have_bounds_units_and_sources_from_the_schema() -> None:
     keys = {key.path: key for group in every_key(build(SMALL)).values() for key in group}
     assert (keys["machine.cpus"].low, keys["machine.cpus"].high, keys["machine.cpus"].unit) == (1, 1024, "CPUs")

@@ -151,6 +151,7 @@ class Columns:
     def __init__(self, change: Change) -> None:
         self._change = change
         self._cases: list[dict[str, Any]] = []
+        self._what = "allocator"
         self.box = Tag("div", classes="compared")
 
     def refresh(self, now: Scenario, menus: dict[str, Sequence[str]]) -> None:
@@ -164,10 +165,12 @@ class Columns:
         with self.box:
             for place, case in enumerate(cases):
                 self._line(place, case, now, menus)
-            more = Tag("select", aria_label="compare one more allocator", classes="compare-more")
-            with more:
-                for name in ("", *menus["allocator"]):
-                    Tag("option", name or "+ compare one more allocator", value=name)
+            # Where nothing but a lock is used, allocators differ in nothing.
+            self._what = "lock" if now.workload.kind == "lock-loop" else "allocator"
+            words = "kind of lock" if self._what == "lock" else "allocator"
+            with Tag("select", aria_label=f"compare one more {words}", classes="compare-more") as more:
+                for name in ("", *menus[self._what]):
+                    Tag("option", name or f"+ compare one more {words}", value=name)
             on_value(more, "change", self._add)
 
     def _line(self, place: int, case: dict[str, Any], now: Scenario, menus: dict[str, Sequence[str]]) -> None:
@@ -210,7 +213,8 @@ class Columns:
 
     def _add(self, name: str) -> None:
         if name:
-            self._put([*self._cases, {"label": self._free(name, -1), "allocator": {"name": name}}])
+            added = {"machine": {"lock": name}} if self._what == "lock" else {"allocator": {"name": name}}
+            self._put([*self._cases, {"label": self._free(name, -1), **added}])
 
     def _free(self, label: str, place: int) -> str:
         taken = {each["label"] for i, each in enumerate(self._cases) if i != place}

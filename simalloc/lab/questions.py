@@ -97,9 +97,9 @@ QUESTIONS = {
             "Linux hands out a page of memory (4 KiB) in about 150 cycles and takes it back in about 75. In "
             "2017 a third of that was the price of masking interrupts: POPF, the instruction that restores the "
             "interrupt flag, costs 26 cycles. The kernel with the patch series (v4.11-rc) turns preemption off "
-            "instead.",
-            "Move the price of saving the flag, or the prices of preemption. At which price of POPF do both kernels "
-            "cost the same?",
+            "instead: the task then stays on its CPU, but interrupts may come.",
+            "Make saving the flag (PUSHF + CLI) as cheap as 3 cycles. At which price of POPF do both kernels cost "
+            "the same now? Then make preemption dearer.",
             (
                 Knob("machine.costs.irq_save", (0, 3, 7, 12, 20, 30), "price of PUSHF + CLI (save)"),
                 Knob("machine.costs.preempt_disable", (0, 2, 5, 10, 20, 40), "price of turning preemption off"),
