@@ -64,6 +64,12 @@ def against_bulk(result: Result) -> list[Row]:
     ]
 
 
+def wait_left(result: Result) -> list[Row]:
+    """Return how much of the first label's waiting for zone->lock each other one has left, %: `wait_left`."""
+    first, *others = result.select(metric="zone_lock_wait")
+    return [_row(row, "wait_left", 100 * row["value"] / first["value"], "%") for row in others]
+
+
 def sizes(result: Result) -> list[Row]:
     """Return batch and high of every zone that was swept, pages. Nothing of it is simulated: they are computed."""
     return [
