@@ -153,12 +153,12 @@ PLUGIN = """\
 import os, signal
 from simalloc.runs import simulation
 real = simulation.attach
-def attach(machine, source, index, seed):
+def attach(machine, source, index, seed, *more):
     if source.name == 'boom' and not os.path.exists(os.environ['MENDED']):
         raise ValueError('no such thing')
     if source.name == 'kill' and not os.path.exists(os.environ['MENDED']):
         os.kill(os.getpid(), signal.SIGKILL)
-    real(machine, source, index, seed)
+    real(machine, source, index, seed, *more)
 simulation.attach = attach
 """
 

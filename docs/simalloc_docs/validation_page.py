@@ -6,8 +6,8 @@ import json
 import sys
 from pathlib import Path
 
-from simalloc.validation import TABLES
-from simalloc.validation.report import markdown
+from simalloc.validation import NOT_SIMULATED, TABLES
+from simalloc.validation.report import as_data, markdown
 
 DOCS = Path(__file__).resolve().parent.parent
 STORED = DOCS / "validation.json"
@@ -41,6 +41,7 @@ def merge(file: Path) -> None:
     by_name = {table["name"]: table for table in new["tables"]}
     stored["tables"] = [by_name.pop(table["name"], table) for table in stored["tables"]] + list(by_name.values())
     stored["tables"].sort(key=lambda table: list(TABLES).index(table["name"]))
+    stored["not_simulated"] = as_data([], NOT_SIMULATED)["not_simulated"]
     STORED.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

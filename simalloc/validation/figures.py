@@ -39,25 +39,6 @@ def untimed(result: Result) -> list[Row]:
     ]
 
 
-def bulk_then_each(result: Result) -> list[Row]:
-    """Return cycles a page for a bulk allocation whose pages are freed one by one: `total`.
-
-    Allocations are those of the case of that label, frees those of the case `LABEL, freed one by one`. Its loop frees
-    b + 1 pages and divides by b, as mmtests did; here it is divided by b + 1. Clock reads are out, as in `untimed`.
-    """
-    rdtsc = next(row["value"] for row in result.prices if row["name"] == "rdtsc")
-    frees = {(row["label"], row["batch"]): row["value"] for row in result.select(metric="free")}
-    rows = []
-    for row in result.select(metric="alloc"):
-        free = frees.get((f"{row['label']}, freed one by one", row["batch"]))
-        if free is not None:
-            value = (
-                row["value"] - rdtsc / row["batch"] + (free - rdtsc / row["batch"]) * row["batch"] / (row["batch"] + 1)
-            )
-            rows.append(_row(row, "total", value, "cycles"))
-    return rows
-
-
 def holds(result: Result) -> list[Row]:
     """Return the mean length of a section under zone->lock, us: `hold`. Each label's machine has its own clock."""
     ghz = {case.label: case.machine.cost_model().clock_ghz for case in build(result.definition).cases}
@@ -81,6 +62,12 @@ def against_bulk(result: Result) -> list[Row]:
         _row(row, "rand_free_ratio", row["value"] / bulk[row["label"], row["cpus"]], "x bulk free")
         for row in result.select(metric="rand_free")
     ]
+
+
+def wait_left(result: Result) -> list[Row]:
+    """Return how much of the first label's waiting for zone->lock each other one has left, %: `wait_left`."""
+    first, *others = result.select(metric="zone_lock_wait")
+    return [_row(row, "wait_left", 100 * row["value"] / first["value"], "%") for row in others]
 
 
 def sizes(result: Result) -> list[Row]:

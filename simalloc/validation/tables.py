@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from simalloc.validation import tables_2017, tables_later
+from simalloc.validation import tables_2017, tables_2018, tables_2021
 from simalloc.validation.table import NotSimulated, Table
 
-TABLES: dict[str, Table] = {table.name: table for table in (*tables_2017.TABLES, *tables_later.TABLES)}
+TABLES: dict[str, Table] = {
+    table.name: table for table in (*tables_2017.TABLES, *tables_2018.TABLES, *tables_2021.TABLES)
+}
 
 NOT_SIMULATED = (
     NotSimulated(
@@ -14,8 +16,8 @@ NOT_SIMULATED = (
         "NUMA counters are a fixed price here (`zone_counters`); only NR_FREE_PAGES has a threshold",
     ),
     NotSimulated(
-        "auto-tuning-2023",
-        "kbuild, netperf and lmbench patch by patch as pcp high learns to follow the load",
+        "auto-tuning-2023, patch by patch",
+        "kbuild, netperf and lmbench with each patch of the series; their scores and counts of pages",
         "no workload here is a build of the kernel: what it allocates and frees over time was not recorded",
     ),
     NotSimulated(
