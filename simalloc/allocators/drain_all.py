@@ -54,22 +54,11 @@ class DrainAll:
         allocator, machine = self._allocator, self._allocator.machine
         targets = machine.cpus
         waiting = machine.spin_step if self._by == "ipi" else machine.idle_step
-        done = Await(machine, len(targets), waiting)
-
-        def drain(target: Cpu) -> Program[None]:
-            for zone in allocator.zones:
-                yield from allocator.drain_pages(target, zone)
-            yield Sync()
-            done.arrive(target)
-
-        def wake_worker(target: Cpu) -> Program[None]:
-            target.interrupts.queue_work(drain)
-            yield from ()
-
-        handler = drain if self._by == "ipi" else wake_worker
+        drain = _Drain(allocator, Await(machine, len(targets), waiting))
+        handler = drain.lists if self._by == "ipi" else drain.queue
         for target in targets:
             yield SendIpi(target, "drain_local_pages", handler)
-        yield done
+        yield drain.done
 
     def _by_caller(self, cpu: Cpu) -> Program[None]:
         """Nobody is interrupted, and nobody waited for."""
@@ -77,3 +66,27 @@ class DrainAll:
         for owner in allocator.machine.cpus:
             for zone in allocator.zones:
                 yield from allocator.drain_pages(cpu, zone, owner)
+
+
+class _Drain:
+    """What each CPU does in one drain of all lists by others; `done` counts those that have done it.
+
+    A class, not functions in a function: the compiled generator of such a function fails when an error is raised in it
+    after its end (mypy 2.4).
+    """
+
+    def __init__(self, allocator: Allocator, done: Await) -> None:
+        self.done = done
+        self._allocator = allocator
+
+    def lists(self, target: Cpu) -> Program[None]:
+        """Drain all lists of this CPU."""
+        for zone in self._allocator.zones:
+            yield from self._allocator.drain_pages(target, zone)
+        yield Sync()
+        self.done.arrive(target)
+
+    def queue(self, target: Cpu) -> Program[None]:
+        """Leave that to a worker of this CPU."""
+        target.interrupts.queue_work(self.lists)
+        yield from ()
