@@ -61,7 +61,7 @@ class PageFault(SteadyWorkload):
     def __init__(self, spec: PageFaultSpec, allocator: Allocator, steps: KernelSteps) -> None:
         super().__init__(spec, allocator, steps)
         self.spec = spec
-        allocator.pages_are_zeroed = True
+        allocator.pages_are_zeroed = bool(steps.cold_remove.cycles or steps.cold_insert.cycles)
         nodes = {self.machine.topology.node(cpu.index) for cpu in self.machine.cpus}
         self.lru_lock: dict[int, SpinLock] = {node: steps.lock("lru_lock", of=f"node {node}") for node in sorted(nodes)}
         self._mapped: dict[int, list[int]] = {}
