@@ -109,6 +109,7 @@ MINUTES ?= 60
 
 fuzz: .venv/dev
 	$(BIN)/python -m tests.fuzzing $(N)
+	for kind in scenario table trace zoneinfo lock_stat; do $(BIN)/python -m tests.guided $$kind -runs=$(N) || exit 1; done
 
 soak: .venv/dev
 	$(BIN)/python -m tests.soak $(MINUTES)

@@ -20,9 +20,12 @@ from traceback import format_exc
 from types import FrameType
 from typing import Any
 
+from simalloc.recorded import RecordedError
 from simalloc.results import NotAResult, PublishedError, Result, read_published
+from simalloc.results.lock_stat import LockStatError
 from simalloc.runs.task import Record
 from simalloc.scenario import ScenarioError, build, load, shipped
+from tests.fuzzing_recorded import as_recorded
 
 MOST_SECONDS = 5
 MOST_BYTES = 1 << 30
@@ -311,7 +314,8 @@ def as_table(chance: random.Random, folder: Path) -> None:
 
 
 KINDS: dict[Callable[[random.Random, Path], None], int] = {
-    as_data: 60,
+    as_data: 54,
+    as_recorded: 6,
     as_setting: 12,
     as_text: 8,
     as_result: 8,
@@ -319,6 +323,9 @@ KINDS: dict[Callable[[random.Random, Path], None], int] = {
     as_table: 5,
 }
 """What is fed, and how often in a hundred."""
+
+REFUSED = (ScenarioError, PublishedError, NotAResult, RecordedError, LockStatError)
+"""The errors that tell what is wrong with an input."""
 
 
 def faults_of(number: int, seed: int) -> tuple[Counter[str], list[str]]:
@@ -338,7 +345,7 @@ def faults_of(number: int, seed: int) -> tuple[Counter[str], list[str]]:
             began = monotonic()
             try:
                 kind(chance, Path(name))
-            except (ScenarioError, PublishedError, NotAResult) as error:
+            except REFUSED as error:
                 ends[f"{kind.__name__}: refused"] += 1
                 if len(str(error)) > MOST_CHARACTERS:
                     faults.append(f"input {each} of seed {seed}: {kind.__name__}: {len(str(error))} characters")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -31,6 +33,14 @@ def test_what_once_was_a_fault_is_refused_where_it_stands(file: Path) -> None:
 
 def test_a_thousand_inputs_nobody_would_write() -> None:
     assert faults_of(1000, 4711)[1] == []
+
+
+@pytest.mark.parametrize("kind", ["scenario", "trace"])
+def test_inputs_that_coverage_leads_to(kind: str, tmp_path: Path) -> None:
+    pytest.importorskip("atheris")
+    command = [sys.executable, "-m", "tests.guided", kind, "-runs=300", "-seed=1", f"-artifact_prefix={tmp_path}/"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 @pytest.mark.parametrize("name", ["/dev/zero", "/dev/urandom", ".", "x" * 300, "a\0b"])

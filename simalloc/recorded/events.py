@@ -145,7 +145,10 @@ class TraceReader:
                 self._other(number, line)
                 continue
             cpu_text, flags, time_text, name, pfn, order, mt, refill = found.groups()
-            cpu, time = int(cpu_text), self._time(number, time_text)
+            try:
+                cpu, time = int(cpu_text), self._time(number, time_text)
+            except ValueError:
+                raise self._wrong(number, line) from None
             before = seen.get(cpu)
             if before is not None and time < before[0]:
                 raise RecordedError(
@@ -176,8 +179,12 @@ class TraceReader:
             if heard.first is None or kind is Kind.MARKER:
                 heard.first = time
             heard.last = max(heard.last, time)
-            pid = self._pid(line[: found.start()])
-            yield Event(kind, number, time, cpu, pid, level, int(pfn, 0), int(order), int(mt or 0), refill != "0")
+            try:
+                pid, frame = self._pid(line[: found.start()]), int(pfn, 0)
+                event = Event(kind, number, time, cpu, pid, level, frame, int(order), int(mt or 0), refill != "0")
+            except ValueError:
+                raise self._wrong(number, line) from None
+            yield event
         if not count:
             raise RecordedError(
                 str(self.file), "no line is an event of a trace; give text as tracefs, trace-cmd or perf print it"

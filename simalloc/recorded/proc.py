@@ -7,9 +7,11 @@ fewer lines; what is not there is left out here too.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import wraps
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 from simalloc.recorded.errors import RecordedError
 from simalloc.recorded.files import lines_of
@@ -56,6 +58,24 @@ ORDERS = 11
 TYPES = {"Unmovable": 0, "Movable": 1, "Reclaimable": 2}
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _numbers_are_told(read: Callable[Concatenate[Path, P], T]) -> Callable[Concatenate[Path, P], T]:
+    """Have a number that Python takes for none, of 5000 digits for example, told as what is wrong with the file."""
+
+    @wraps(read)
+    def reads(file: Path, /, *arguments: P.args, **named: P.kwargs) -> T:
+        try:
+            return read(file, *arguments, **named)
+        except (ValueError, OverflowError):
+            raise RecordedError(str(file), "it has a number that no kernel prints; save the file again") from None
+
+    return reads
+
+
+@_numbers_are_told
 def read_zoneinfo(file: Path) -> list[ZoneInfo]:
     """Return the zones that have pages, in order. Raises RecordedError."""
     zones: list[ZoneInfo] = []
@@ -100,6 +120,7 @@ def _zone_line(zone: ZoneInfo, line: str, name: str, value: int) -> None:
         setattr(zone, name, value)
 
 
+@_numbers_are_told
 def read_buddyinfo(file: Path, zones: Iterable[ZoneInfo]) -> None:
     """Give zones the free blocks that /proc/buddyinfo tells by order, not by type. Raises RecordedError."""
     known = {(zone.node, zone.name): zone for zone in zones}
@@ -113,6 +134,7 @@ def read_buddyinfo(file: Path, zones: Iterable[ZoneInfo]) -> None:
             zone.blocks = {(order, TYPES["Movable"]): int(count) for order, count in enumerate(counts)}
 
 
+@_numbers_are_told
 def read_pagetypeinfo(file: Path, zones: Iterable[ZoneInfo]) -> None:
     """Give zones the free blocks that /proc/pagetypeinfo tells by order and migratetype. Raises RecordedError."""
     known = {(zone.node, zone.name): zone for zone in zones}
@@ -147,6 +169,7 @@ class CpuInfo:
     llcs: int | None = None
 
 
+@_numbers_are_told
 def read_lscpu(file: Path) -> CpuInfo:
     """Return what `lscpu` printed. Raises RecordedError."""
     info = CpuInfo()

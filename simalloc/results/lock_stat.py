@@ -30,6 +30,8 @@ NO_ADDRESS = "[<0000000000000000>]"
 
 MOST_BYTES = 16 << 20
 SHOWN = 60
+MOST_DIGITS = 20
+"""Of a number in /proc/lock_stat: 64 bits have no more."""
 
 
 class LockStatError(Exception):
@@ -109,6 +111,8 @@ def read_lock_stat(source: Path | str) -> list[Row]:
             if unknown:
                 raise LockStatError(f"{where}:{number}: there is no column {unknown[0][:SHOWN]!r} in /proc/lock_stat")
         elif rows and (point := _POINT.match(line)):
+            if len(point["number"]) > MOST_DIGITS:
+                raise LockStatError(f"{where}:{number}: {point['number'][:SHOWN]!r}... is no number of contentions")
             points[_site(point["site"])] = points.get(_site(point["site"]), 0) + int(point["number"])
         elif rows and set(line.strip()) == {"-"}:
             # A ruler comes before each of the two lists of points.
