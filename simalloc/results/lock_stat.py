@@ -24,6 +24,9 @@ COLUMNS = (
 )
 """The columns of a class, in the kernel's order; times in microseconds. Version 0.3 had no averages."""
 
+NEEDED = ("contentions", "acquisitions", "waittime_total", "holdtime_total")
+"""Columns that every version prints, and that others are computed from."""
+
 NAME, COLUMN, POINTS = 40, 14, 4
 WIDTH = NAME + 1 + len(COLUMNS) * (COLUMN + 1)
 NO_ADDRESS = "[<0000000000000000>]"
@@ -110,6 +113,9 @@ def read_lock_stat(source: Path | str) -> list[Row]:
             unknown = [name for name in columns if name not in COLUMNS]
             if unknown:
                 raise LockStatError(f"{where}:{number}: there is no column {unknown[0][:SHOWN]!r} in /proc/lock_stat")
+            missing = [name for name in NEEDED if name not in columns]
+            if missing:
+                raise LockStatError(f"{where}:{number}: the column {missing[0].replace('_', '-')} is missing")
         elif rows and (point := _POINT.match(line)):
             if len(point["number"]) > MOST_DIGITS:
                 raise LockStatError(f"{where}:{number}: {point['number'][:SHOWN]!r}... is no number of contentions")
