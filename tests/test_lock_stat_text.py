@@ -77,11 +77,15 @@ def test_an_old_version_and_windows_line_ends() -> None:
     assert (row["lock"], row["waittime_avg"], row["holdtime_avg"]) == ("zone->lock", 0.2, 0.5)
 
 
+HEAD = "class name con-bounces contentions waittime-total acq-bounces acquisitions holdtime-total"
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
         ("hello\nworld\n", "this is no /proc/lock_stat"),
-        ("class name con-bounces contentions\n a: 1 2 3\n", ":2: a has 3 values for 2 columns"),
+        (f"{HEAD}\n a: 1 2 3\n", ":2: a has 3 values for 6 columns"),
+        ("class name con-bounces contentions acquisitions\n", ":1: the column waittime-total is missing"),
         ("class name con-bounces sense\n", ":1: there is no column 'sense'"),
         ("x: 1 2\nclass name con-bounces contentions\n", ":1: a class comes before the line"),
     ],
