@@ -139,6 +139,15 @@ def test_columns_of_times_are_those_of_what_was_counted() -> None:
     assert times.columns("wait") == {"wait_min": 5, "wait_max": 20, "wait_total": 30, "wait_avg": 10.0}
 
 
+@pytest.mark.parametrize("name", ["nic-rx-2017", "pagealloc-2017", "page-fault-2018", "seven-years"])
+def test_a_figure_can_be_drawn_of_what_there_is_where_runs_are_missing(name: str) -> None:
+    result = Result.from_json(stored_result(name).to_json())
+    last = result.cases[-1]["label"]
+    for table in ("rows", "ledger", "locks", "latency"):
+        setattr(result, table, [row for row in getattr(result, table) if row["label"] != last])
+    assert all(series(result, kind) for kind in applying(result) if FIGURES[kind].series)
+
+
 def test_plots_of_a_scenario_are_those_drawn(tmp_path: Path) -> None:
     result = stored_result("nic-rx-2017")
     only = Result.from_json(result.to_json())

@@ -44,8 +44,8 @@ def series(result: Result) -> Series:
     alone = {row["label"]: row["value"] for row in result.rows if row["metric"] == "one_cpu_total"}
     delivered = {row["label"]: row for row in result.rows if row["metric"] == "throughput"}
     entries = []
-    for case in result.cases:
-        label, row = case["label"], delivered[case["label"]]
+    for label in (case["label"] for case in result.cases if case["label"] in delivered):
+        row = delivered[label]
         entry = {"label": label, "gbits": row["value"], "ci95": row.get("ci95", 0.0)}
         if "published" in row:
             entry["published"] = row["published"]
