@@ -143,6 +143,8 @@ def test_the_command_saves_what_it_prints(tmp_path: Path) -> None:
         (["--limit", "irq_off"], "NAME=VALUE"),
         (["--limit", "irq_off=20 parsecs"], "--limit irq_off=20 parsecs"),
         (["--limit", "beauty=2"], "known are irq_off"),
+        (["--limit", "beauty=2us"], "known are irq_off"),
+        (["--limit", "parked=many"], "'many' is no number"),
         (["--batch", "a"], "LOW,HIGH"),
         (["--batch", "9,8"], "LOW <= HIGH"),
         (["--batch", "100,100", "--high", "4,50"], "no high there"),

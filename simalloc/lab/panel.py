@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ OFTEN = 0.15
 """Seconds between two changes that a slider tells of while it moves."""
 
 
-class Control:
+class Control(ABC):
     """A key with what moves it. `refresh` shows the value it has now, and whether it was changed."""
 
     def __init__(self, key: Key, title: str, change: Change) -> None:
@@ -39,8 +40,9 @@ class Control:
                 self.reset = Tag("button", "", "knob-reset", type="button")
                 self.reset.on("click", lambda: self._change(key.path, None))
 
+    @abstractmethod
     def _make(self) -> None:
-        raise NotImplementedError
+        """Put the control itself into the box."""
 
     def refresh(self, now: Scenario, before: Scenario, *, changed: bool) -> None:
         """Show what the key is in a scenario, and whether that is not what it was before."""
@@ -60,8 +62,9 @@ class Control:
         unit = f" {self.key.unit}" if self.key.unit and value is not None else ""
         return words(value) + unit
 
+    @abstractmethod
     def _show(self, value: Any) -> None:
-        raise NotImplementedError
+        """Have the control stand at a value."""
 
 
 class Slider(Control):

@@ -109,15 +109,17 @@ def _limit(written: str, first: Found) -> Limit:
     name, equals, value = written.partition("=")
     if not equals:
         raise ScenarioError(f"--limit {written}: write NAME=VALUE, such as irq_off=20us")
+    limit_of(name, 1.0, first)  # a wrong name is told before a wrong value
     try:
         if name == "irq_off" and not value.replace(".", "", 1).isdigit():
             most = cycles_of(value, 1.0) / NANOSECONDS["us"]  # at 1 GHz a cycle is a ns
         else:
             most = float(value)
     except ValueError as error:
-        raise ScenarioError(f"--limit {written}: {error}") from None
+        wrong = error if name == "irq_off" else f"{value!r} is no number; {name} takes one without a unit"
+        raise ScenarioError(f"--limit {written}: {wrong}") from None
     if not 0 < most < 1e12:
-        raise ScenarioError(f"--limit {written}: must be more than 0")
+        raise ScenarioError(f"--limit {written}: must be more than 0 and less than 1e12")
     return limit_of(name, most, first)
 
 
