@@ -108,9 +108,9 @@ def _throughput(axis: Axes, entries: Series) -> None:
             markeredgewidth=1.6,
             label="published",
         )
-    axis.set_ylim(top=max(values) * 1.3)
+    axis.set_ylim(0, max(values) * 1.3 or 1)
     axis.legend(loc="upper center", fontsize=11, handlelength=1.2)
-    axis.set_title("All CPUs receive,\na page per packet")
+    axis.set_title("All CPUs receive,\na page or block per packet")
     axis.set_ylabel("delivered (Gbit/s)")
     axis.grid(visible=False, axis="x")
 
