@@ -18,7 +18,7 @@ SHORT = {
     "irq-latency": ["workload.samples=3", "workload.rounds=2", "replications=2"],
     "remote-drain": ["workload.milliseconds=0.5"],
     "seven-years": ["sweep.allocator=[v4.10, v5.14, v6.2, v6.19]"],
-    "atomic-blocks": ["workload.milliseconds=0.2", "workload.warmup_ms=0.2"],
+    "atomic-blocks": ["workload.milliseconds=0.5", "workload.warmup_ms=1"],
     "pcp-buddy": ["sweep={machine.cpus: [4]}", "workload.milliseconds=0.5"],
     "pcp-owners": ["sweep={workload.faulted_by: [2]}", "workload.pages=512", "machine.cpus=8"],
     "page-fault-2018": ["sweep={allocator.batch: [31, 511]}", "workload.milliseconds=3", "replications=2"],
