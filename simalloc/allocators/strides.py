@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from simalloc.machine import FOREVER, Burst, Context, Cpu, Effect, Program, Step
-from simalloc.memory import MigrateType, Pcp
+from simalloc.memory import MigrateType, Pcp, frame_runs, span
 
 if TYPE_CHECKING:
     from simalloc.allocators.base import Allocator
@@ -99,11 +99,12 @@ class Strides:
         if run <= 0:
             return 0
         pfns = pages[first : first + run]
-        lowest, highest = min(pfns), max(pfns)
-        if lowest < zone.start or highest >= zone.end or not allocator.lines.own(cpu, pfns):
+        runs = frame_runs(pfns)
+        lowest, highest = span(runs)
+        if lowest < zone.start or highest >= zone.end or not allocator.lines.own(cpu, runs):
             return 0
-        far = allocator.far_misses(cpu, pfns) if allocator.looks_far else ()
-        cold = allocator.recency[cpu.index].touch_all(pfns)
+        far = allocator.far_misses(cpu, runs) if allocator.looks_far else ()
+        cold = allocator.recency[cpu.index].touch_all(runs)
         allocator.views[zone][cpu.index].file(pfns, lowest, highest, pcp.lists)
         pcp.count += run
         pcp.tuning.on_free(run, 0)

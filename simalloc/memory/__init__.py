@@ -1,6 +1,7 @@
 """What memory is: page frames, buddy lists, pcp lists, zones. State, no time."""
 
 from simalloc.memory.buddy import PAGEBLOCK_ORDER, PAGEBLOCK_PAGES, Buddy
+from simalloc.memory.frame_runs import FrameRun, frame_runs, span
 from simalloc.memory.migratetype import MigrateType
 from simalloc.memory.no_pages import NoPages
 from simalloc.memory.pcp import Pcp
@@ -15,6 +16,7 @@ __all__ = [
     "PAGEBLOCK_PAGES",
     "SMALLEST_ZONE",
     "Buddy",
+    "FrameRun",
     "MigrateType",
     "NoPages",
     "Pcp",
@@ -23,10 +25,12 @@ __all__ = [
     "Watermarks",
     "Zone",
     "ZoneFacts",
+    "frame_runs",
     "pages_of",
     "size_of",
     "sizes_v4_10",
     "sizes_v4_19",
     "sizes_v5_14",
     "sizes_v6_7",
+    "span",
 ]

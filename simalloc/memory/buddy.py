@@ -12,10 +12,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from itertools import compress, repeat
-from operator import ne, sub
 from typing import Literal
 
+from simalloc.memory.frame_runs import frame_runs
 from simalloc.memory.migratetype import FALLBACKS, MigrateType
 
 MAX_ORDER = 11
@@ -142,7 +141,7 @@ class Buddy:
                 while blocks and left:
                     pfn, _ = blocks.popitem()
                     del self._kind[pfn]
-                    self.written |= size
+                    self.written |= (size << 1) - 1
                     if size > left:
                         self._split_off(pfn, order, left, mt)
                         size = left
@@ -166,7 +165,6 @@ class Buddy:
     def _split_off(self, pfn: int, order: int, wanted: int, mt: MigrateType) -> None:
         """List what is left of a block, which is off its list, when so many pages are taken from its low end."""
         size, kinds = 1 << order, self._kind
-        self.written |= (size << 1) - (wanted & -wanted)
         rest = wanted
         while rest < size:
             piece = rest & -rest
@@ -357,24 +355,23 @@ class Buddy:
     def insert_pages(self, pfns: Sequence[int], mt: MigrateType) -> None:
         """Free single pages in this order: what as many calls of `insert` do, whole runs at a time.
 
-        Pages that fill an aligned block in ascending order merge into it, whatever is around, at one merge fewer than
+        Pages that fill an aligned block one after the other merge into it, whatever is around, at one merge fewer than
         there are pages; only then does it matter what the block merges with.
         """
-        if not pfns:
-            return
-        count, begin = len(pfns), 0
-        blocks = []
-        for end in (*compress(range(1, count), map(ne, map(sub, pfns[1:], pfns), repeat(1))), count):
-            start, left = pfns[begin], end - begin
-            begin = end
+        blocks: list[tuple[int, int]] = []
+        for first, count, step in frame_runs(pfns):
+            left = count
+            at = first if step > 0 else first + 1
             while left:
-                size = min(start & -start or TOP_PAGES, TOP_PAGES)
+                # The largest aligned block that begins here, or ends where a run descends.
+                size = min(at & -at or TOP_PAGES, TOP_PAGES)
                 if size > left:
                     size = 1 << (left.bit_length() - 1)
-                blocks.append((start, size.bit_length() - 1))
-                start += size
+                blocks.append((at if step > 0 else at - size, size.bit_length() - 1))
+                self.written |= size - 1
+                at += size * step
                 left -= size
-        self.merges += count - len(blocks)
+        self.merges += len(pfns) - len(blocks)
         self._insert_blocks(blocks, mt)
 
     def _insert_blocks(self, blocks: Iterable[tuple[int, int]], mt: MigrateType) -> None:
