@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simalloc.memory import Buddy, MigrateType
+from simalloc.memory import Buddy, MigrateType, frames
 from simalloc.memory.buddy import MAX_ORDER, TOP_PAGES
 
 U, M, R = MigrateType.UNMOVABLE, MigrateType.MOVABLE, MigrateType.RECLAIMABLE
@@ -170,7 +170,7 @@ def test_taking_runs_of_pages_is_taking_them_one_by_one(
     play(steps, fast)
     play(steps, slow)
     one_by_one = [pfn for _ in range(count) if (pfn := slow.remove(0, mt)) is not None]
-    assert fast.remove_pages(count, mt) == one_by_one
+    assert frames(fast.remove_pages(count, mt)) == one_by_one
     assert seen(fast) == seen(slow)
 
 
@@ -184,7 +184,7 @@ def test_freeing_runs_of_pages_is_freeing_them_one_by_one(
     fast, slow = Buddy(0, 2 * TOP_PAGES), Buddy(0, 2 * TOP_PAGES)
     for buddy in (fast, slow):
         play(steps, buddy)
-        pages = buddy.remove_pages(64, mt)
+        pages = frames(buddy.remove_pages(64, mt))
     if len(pages) < 64:
         return
     fast.insert_pages([pages[i] for i in order], mt)

@@ -16,6 +16,7 @@ from simalloc.memory import (
     Zone,
     ZoneFacts,
     frame_runs,
+    frames,
     pages_of,
     size_of,
     sizes_v4_10,
@@ -290,9 +291,9 @@ def test_at_the_half_point_half_the_cost_is_paid() -> None:
     assert recency.touch(0) == LEVELS // 2
 
 
-def frames(pieces: list[tuple[int, int, int]]) -> list[int]:
+def each_once(pieces: list[tuple[int, int, int]]) -> list[int]:
     """Return the frames of (first, how many, step), each frame once."""
-    return list(dict.fromkeys(pfn for first, count, step in pieces for pfn in range(first, first + count * step, step)))
+    return list(dict.fromkeys(frames(pieces)))
 
 
 PFNS = st.one_of(

@@ -17,7 +17,7 @@ from simalloc.allocators.steps import KernelSteps
 from simalloc.allocators.view import ZoneView
 from simalloc.hardware import Recency
 from simalloc.machine import Burst, Cpu, Machine, Program, SpinLock, Step
-from simalloc.memory import FrameRun, MigrateType, Zone, frame_runs
+from simalloc.memory import FrameRun, MigrateType, Zone, frame_runs, frames
 from simalloc.memory.pcp import Run
 
 if TYPE_CHECKING:
@@ -146,11 +146,15 @@ class BuddyPath:
         """
         k, buddy = self.k, zone.buddy
         splits, fallbacks, scanned = buddy.splits, buddy.fallbacks, buddy.scanned
-        pfns = zone.take(count, order, mt)
+        if order:
+            pfns = zone.take(count, order, mt)
+            runs = frame_runs(pfns)
+        else:
+            runs = zone.take_pages(count, mt)
+            pfns = frames(runs)
         for saw in self.hooks.pages_removed:
             saw(cpu, zone, order, mt, pfns)
         self.views[zone][cpu.index].refresh()
-        runs = frame_runs(pfns)
         far = self.far_misses(cpu, runs) if self.looks_far else ()
         if self.pages_are_zeroed:
             far = [*far, (k.cold_remove, len(pfns))]

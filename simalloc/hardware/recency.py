@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from functools import cache
 from itertools import groupby
 from typing import Final
 
-from simalloc.hardware.per_frame import CHUNK_MASK, PerFrame, in_chunk
+from simalloc.hardware.per_frame import CHUNK, CHUNK_MASK, PerFrame
 
 LEVELS: Final = 16
 
@@ -48,10 +49,7 @@ class Recency:
         self._l2_lines, self._llc_lines = half_point, llc_lines
         self._nearer = 1
         self._last = PerFrame(-_NEVER << 1)
-        middles = range(_GRAIN // 2, _FARTHEST, _GRAIN)
-        levels = [min(int(LEVELS * d / (d + half_point)), LEVELS - 1) for d in middles]
-        # The least distance of each level; whatever is farther than we look is of the last.
-        self._from = [_GRAIN * bisect_left(levels, level) for level in range(LEVELS)]
+        self._from = _levels_from(half_point)
 
     def stand_for(self, times: int) -> None:
         """Take every use for so many: a run of fewer pages than the one it stands for leaves the caches as warm."""
@@ -98,36 +96,39 @@ class Recency:
         found: dict[int, int] = {}
         number = self.uses + 1
         for first, count, step in runs:
-            while count:
-                here = in_chunk(first, count, step)
-                self._touch_run(first, here, step, number, found)
-                first += here * step  # noqa: PLW2901 - what is left of the run
-                count -= here  # noqa: PLW2901
-                number += here
+            low = first if step > 0 else first - count + 1
+            # As it is kept: see the class.
+            use = number - first << 1 if step > 0 else number + first << 1 | 1
+            number += count
+            end = low + count
+            while low < end:
+                chunk, place = self._last.chunk(low), low & CHUNK_MASK
+                here = min(end - low, CHUNK - place)
+                before = chunk[place : place + here]
+                chunk[place : place + here] = [use] * here
+                last = before[0]
+                if before.count(last) == here:
+                    self._add_levels(low, here, use, last, found)
+                    low += here
+                    continue
+                for last, alike in groupby(before):
+                    length = len(list(alike))
+                    self._add_levels(low, length, use, last, found)
+                    low += length
         self.uses = number - 1
         return sorted(found.items())
-
-    def _touch_run(self, first: int, count: int, step: int, number: int, found: dict[int, int]) -> None:
-        """Use neighbours in one chunk, numbered from `number` on; add to `found` how many of each level they were."""
-        low = first if step > 0 else first - count + 1
-        chunk, place = self._last.chunk(low), low & CHUNK_MASK
-        use = number - first << 1 if step > 0 else number + first << 1 | 1
-        before = chunk[place : place + count]
-        chunk[place : place + count] = [use] * count
-        if before.count(before[0]) == count:
-            self._add_levels(low, count, use, before[0], found)
-            return
-        for last, alike in groupby(before):
-            length = len(list(alike))
-            self._add_levels(low, length, use, last, found)
-            low += length
 
     def _add_levels(self, low: int, count: int, use: int, last: int, found: dict[int, int]) -> None:
         """Add to `found` how cold neighbours from frame `low` on are: numbered as `use` now, as `last` before.
 
         If both ascend or both descend, all are as far; else the distance grows by 2 from frame to frame, or falls.
         """
-        high, begins = low + count - 1, self._from
+        begins = self._from
+        if not (use ^ last) & 1:
+            level = bisect_right(begins, use - last >> 1) - 1
+            found[level] = found.get(level, 0) + count
+            return
+        high = low + count - 1
         near, far = _use(use, low) - _use(last, low), _use(use, high) - _use(last, high)
         if near > far:
             near, far = far, near
@@ -152,6 +153,14 @@ class Recency:
                 # Those of one run go on sharing their number.
                 chunk[place] = moved.setdefault(last, last + 2 * later)
         self.uses += later
+
+
+@cache
+def _levels_from(half_point: int) -> list[int]:
+    """Return the least distance of each level; whatever is farther than we look is of the last."""
+    middles = range(_GRAIN // 2, _FARTHEST, _GRAIN)
+    levels = [min(int(LEVELS * d / (d + half_point)), LEVELS - 1) for d in middles]
+    return [_GRAIN * bisect_left(levels, level) for level in range(LEVELS)]
 
 
 def _use(kept: int, pfn: int) -> int:

@@ -356,8 +356,8 @@ class Cpu:
                 self.tally[op.index] += 1
                 if op.effect:
                     self.apply(op.effect)
-                    if self.interrupts.waiting:
-                        yield from self.interrupts.let_in(op.effect)
+                    if self.interrupts.waiting and (due := self.interrupts.let_in(op.effect)) is not None:
+                        yield from due
             elif type(op) is Burst:
                 if not self._takes_all(op.runs):
                     yield from self._charge_all(op.runs)

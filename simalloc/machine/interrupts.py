@@ -147,8 +147,21 @@ class Interrupts:
             else:
                 return
 
-    def let_in(self, effect: Effect) -> Events[None]:
-        """Serve what a lowered mask lets in: hardirqs at the unmask, softirqs at local_bh_enable, work at both."""
+    def let_in(self, effect: Effect) -> Events[None] | None:
+        """Serve what a lowered mask lets in: hardirqs at the unmask, softirqs at local_bh_enable, work at both.
+
+        None if nothing is due.
+        """
+        if (
+            (effect is IRQ_ON and self.next_due() <= self.cpu.clock)
+            or (effect is BH_ON and self._pending)
+            or self._work
+            or self._ksoftirqd_since is not None
+        ):
+            return self._let_in(effect)
+        return None
+
+    def _let_in(self, effect: Effect) -> Events[None]:
         cpu = self.cpu
         if effect is IRQ_ON and self.next_due() <= cpu.clock:
             yield from self.take_due()

@@ -1,7 +1,7 @@
 """What memory is: page frames, buddy lists, pcp lists, zones. State, no time."""
 
 from simalloc.memory.buddy import PAGEBLOCK_ORDER, PAGEBLOCK_PAGES, Buddy
-from simalloc.memory.frame_runs import FrameRun, frame_runs, span
+from simalloc.memory.frame_runs import FrameRun, frame_runs, frames, span
 from simalloc.memory.migratetype import MigrateType
 from simalloc.memory.no_pages import NoPages
 from simalloc.memory.pcp import Pcp
@@ -26,6 +26,7 @@ __all__ = [
     "Zone",
     "ZoneFacts",
     "frame_runs",
+    "frames",
     "pages_of",
     "size_of",
     "sizes_v4_10",

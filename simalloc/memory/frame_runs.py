@@ -31,6 +31,14 @@ def frame_runs(pfns: Sequence[int]) -> list[FrameRun]:
     return found
 
 
+def frames(runs: Sequence[FrameRun]) -> list[int]:
+    """Return the frames of runs, in order."""
+    pfns: list[int] = []
+    for first, count, step in runs:
+        pfns += range(first, first + count * step, step)
+    return pfns
+
+
 def span(runs: Sequence[FrameRun]) -> tuple[int, int]:
     """Return the lowest and the highest frame of runs, of which there is one at least."""
     lowest = highest = runs[0][0]
