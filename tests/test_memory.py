@@ -329,6 +329,17 @@ def test_touching_many_is_touching_each(lists: list[list[int]]) -> None:
         assert many.touch_all(frame_runs(pfns)) == [(level, times) for level, times in enumerate(counts) if times]
 
 
+@given(PFNS, PFNS, st.integers(1, 3))
+def test_a_repeated_round_is_as_many_rounds(before: list[int], pfns: list[int], times: int) -> None:
+    each, at_once = Recency(64), Recency(64)
+    for recency, rounds in ((each, 1 + times), (at_once, 1)):
+        for touched in [before, *[pfns] * rounds]:
+            recency.touch_all(frame_runs(touched))
+    at_once.repeat(len(pfns), times, frame_runs(each_once([(pfn, 1, 1) for pfn in [*before, *pfns]])))
+    used = sorted({*before, *pfns})
+    assert [each.touch(pfn) for pfn in used] == [at_once.touch(pfn) for pfn in used]
+
+
 @given(st.lists(PFNS, min_size=2, max_size=4), st.sampled_from((0, 2)))
 def test_where_runs_come_from_is_where_their_pages_do(lists: list[list[int]], neighbour: int) -> None:
     one, many = Recency(64, 200), Recency(64, 200)

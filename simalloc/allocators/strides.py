@@ -10,7 +10,6 @@ with the same result to the cycle.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -32,7 +31,7 @@ class HitPath:
     held. `held` is how long the pcp's own lock is held; 0 if it has none.
     """
 
-    steps: tuple[tuple[int, int], ...]
+    steps: list[tuple[int, int]]
     cycles: int
     site: str
     irq_windows: tuple[tuple[int, int], ...]
@@ -208,9 +207,11 @@ def _where(call: str, cpu: Cpu) -> Where:
 def _hit_path(steps: Sequence[Step], inside: Sequence[bool], site: str, masked: bool, in_softirq: bool) -> HitPath:
     irq_windows = () if masked else _windows(steps, inside, Effect.IRQ_OFF, Effect.IRQ_ON)
     bh_windows = () if in_softirq else _windows(steps, inside, Effect.BH_OFF, Effect.BH_ON)
-    counts = Counter(step.index for step in steps)
+    counts: dict[int, int] = {}
+    for step in steps:
+        counts[step.index] = counts.get(step.index, 0) + 1
     held = sum(step.cycles for step, inside_ in zip(steps, inside, strict=True) if inside_)
-    return HitPath(tuple(counts.items()), sum(step.cycles for step in steps), site, irq_windows, bh_windows, held)
+    return HitPath(list(counts.items()), sum(step.cycles for step in steps), site, irq_windows, bh_windows, held)
 
 
 def _held(steps: Sequence[Step], take: Step, give: Step) -> list[bool]:

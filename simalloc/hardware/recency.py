@@ -9,7 +9,7 @@ can be a step with a fixed cost.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from itertools import groupby
 from typing import Final
@@ -104,6 +104,11 @@ class Recency:
             while low < end:
                 chunk, place = self._last.chunk(low), low & CHUNK_MASK
                 here = min(end - low, CHUNK - place)
+                if here == 1:
+                    last, chunk[place] = chunk[place], use
+                    self._add_levels(low, 1, use, last, found)
+                    low += 1
+                    continue
                 before = chunk[place : place + here]
                 chunk[place : place + here] = [use] * here
                 last = before[0]
@@ -142,16 +147,24 @@ class Recency:
             level += 1
         found[coldest] = found.get(coldest, 0) + count - done
 
-    def repeat(self, uses: int, times: int, pfns: Iterable[int]) -> None:
-        """Repeat the last `uses` uses, which were of some of `pfns`, `times` times more in one go."""
+    def repeat(self, uses: int, times: int, runs: Sequence[Run]) -> None:
+        """Repeat the last `uses` uses, which were of some of these frames, `times` times more in one go."""
         since, later = self.uses - uses, uses * times
-        moved: dict[int, int] = {}
-        for pfn in pfns:
-            chunk, place = self._last.chunk(pfn), pfn & CHUNK_MASK
-            last = chunk[place]
-            if _use(last, pfn) > since:
-                # Those of one run go on sharing their number.
-                chunk[place] = moved.setdefault(last, last + 2 * later)
+        for first, count, step in runs:
+            low = first if step > 0 else first - count + 1
+            end = low + count
+            while low < end:
+                chunk, place = self._last.chunk(low), low & CHUNK_MASK
+                for last, alike in groupby(chunk[place : place + min(end - low, CHUNK - place)]):
+                    length = len(list(alike))
+                    if min(_use(last, low), _use(last, low + length - 1)) > since:
+                        chunk[place : place + length] = [last + 2 * later] * length
+                    else:
+                        for pfn in range(low, low + length):
+                            if _use(last, pfn) > since:
+                                chunk[pfn & CHUNK_MASK] = last + 2 * later
+                    low += length
+                    place += length
         self.uses += later
 
 

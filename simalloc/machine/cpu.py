@@ -231,7 +231,7 @@ class Cpu:
         """How many cycles this CPU may run before something is due: what a stride must fit into (at most 0: none)."""
         return self.horizon - self.clock
 
-    def stride(self, steps: Iterable[tuple[int, int]], cycles: int, times: int) -> None:
+    def stride(self, steps: list[tuple[int, int]], cycles: int, times: int) -> None:
         """Run `steps`, pairs of index and count, of `cycles` cycles in all, `times` times in one arithmetic step.
 
         They fit in `room` and leave the masks as they were.
