@@ -14,8 +14,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Literal
 
-from simalloc.memory.frame_runs import FrameRun, frame_runs
 from simalloc.memory.migratetype import FALLBACKS, MigrateType
+from simalloc.memory.neighbours import FrameRun, frame_runs
 
 MAX_ORDER = 11
 """Orders 0 ... 10."""

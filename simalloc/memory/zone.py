@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from simalloc.memory.buddy import TOP_PAGES, Buddy, FallbackRule
-from simalloc.memory.frame_runs import FrameRun, frames
 from simalloc.memory.migratetype import MigrateType
+from simalloc.memory.neighbours import FrameRun, frames
 from simalloc.memory.pcp import Pcp
 from simalloc.memory.pcp_sizes import PcpSizes
 from simalloc.memory.tuning import Tuning
