@@ -208,10 +208,12 @@ def _hit_path(steps: Sequence[Step], inside: Sequence[bool], site: str, masked: 
     irq_windows = () if masked else _windows(steps, inside, Effect.IRQ_OFF, Effect.IRQ_ON)
     bh_windows = () if in_softirq else _windows(steps, inside, Effect.BH_OFF, Effect.BH_ON)
     counts: dict[int, int] = {}
-    for step in steps:
+    cycles = held = 0
+    for at, step in enumerate(steps):
         counts[step.index] = counts.get(step.index, 0) + 1
-    held = sum(step.cycles for step, inside_ in zip(steps, inside, strict=True) if inside_)
-    return HitPath(list(counts.items()), sum(step.cycles for step in steps), site, irq_windows, bh_windows, held)
+        cycles += step.cycles
+        held += step.cycles if inside[at] else 0
+    return HitPath(list(counts.items()), cycles, site, irq_windows, bh_windows, held)
 
 
 def _held(steps: Sequence[Step], take: Step, give: Step) -> list[bool]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
-CHUNK_BITS: Final = 9
+CHUNK_BITS: Final = 6
 CHUNK: Final = 1 << CHUNK_BITS
-"""Frames in a chunk: as many as in a pageblock."""
+"""Frames in a chunk: about a batch. Where CPUs take batches by turns, larger ones would be mostly empty."""
 
 CHUNK_MASK: Final = CHUNK - 1
 
