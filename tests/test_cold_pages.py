@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from simalloc.hardware import Recency
+from simalloc.memory import frame_runs
 from simalloc.results import Result
 from simalloc.runs import run
 from simalloc.scenario import build
@@ -56,29 +57,32 @@ def test_random_frees_are_the_same_in_lockstep(cpus: int) -> None:
 
 def used(*pfns: int) -> Recency:
     recency = Recency(half_point=100, llc_lines=1000)
-    recency.touch_all(pfns)
+    recency.touch_all(frame_runs(pfns))
     return recency
 
 
 def test_neighbours_are_fetched_ahead() -> None:
     recency = used(*range(0, 640, 64))
     recency.stand_for(10**6)
-    assert recency.sources([0, 64, 128, 127]) == (0, 1)  # the first is far from what came before, the rest near
+    assert recency.sources(frame_runs([0, 64, 128, 127])) == (
+        0,
+        1,
+    )  # the first is far from what came before, the rest near
 
 
 @pytest.mark.parametrize(("between", "found"), [(50, (0, 0)), (500, (1, 0)), (5000, (0, 1))])
 def test_where_a_struct_page_comes_from_hangs_on_what_was_used_since(between: int, found: tuple[int, int]) -> None:
     recency = used(7)
-    recency.touch_all(range(10_000, 10_000 + between))
-    assert recency.sources([7]) == found
+    recency.touch_all([(10_000, between, 1)] if between else [])
+    assert recency.sources([(7, 1, 1)]) == found
 
 
 def test_a_page_that_was_never_used_is_not_among_them() -> None:
-    assert used(7).sources([100_000]) == (0, 0)
+    assert used(7).sources([(100_000, 1, 1)]) == (0, 0)
 
 
 def test_standing_for_more_pages_makes_each_use_count_for_so_many() -> None:
     recency = used(7)
-    recency.touch_all(range(10_000, 10_050))
+    recency.touch_all([(10_000, 50, 1)])
     recency.stand_for(100)
-    assert recency.sources([7]) == (0, 1)
+    assert recency.sources([(7, 1, 1)]) == (0, 1)

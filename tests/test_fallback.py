@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simalloc.allocators import VERSIONS
-from simalloc.memory import MigrateType
+from simalloc.memory import MigrateType, frames
 from simalloc.memory.buddy import Buddy, FallbackRule
 from tests.models import model, run_one
 
@@ -29,21 +29,21 @@ def scattered(rule: FallbackRule, free: int) -> Buddy:
 )
 def test_a_refill_of_20_pages_scans_pageblocks(rule: FallbackRule, scanned: int, moved: int) -> None:
     buddy = scattered(rule, free=64)
-    pages = buddy.remove_pages(20, MigrateType.UNMOVABLE)
+    pages = frames(buddy.remove_pages(20, MigrateType.UNMOVABLE))
     assert (len(set(pages)), buddy.scanned, buddy.moved) == (20, scanned, moved)
 
 
 @pytest.mark.parametrize("rule", [WHOLE, REMEMBERED])
 def test_stolen_pages_leave_their_pageblock_its_type(rule: FallbackRule) -> None:
     buddy = scattered(rule, free=64)
-    page = buddy.remove_pages(1, MigrateType.UNMOVABLE)[0]
+    page = frames(buddy.remove_pages(1, MigrateType.UNMOVABLE))[0]
     assert buddy.pageblock_type(page) is MigrateType.MOVABLE
 
 
 @pytest.mark.parametrize("rule", ["half a block", WHOLE, REMEMBERED])
 def test_a_pageblock_that_is_half_free_is_claimed(rule: FallbackRule) -> None:
     buddy = scattered(rule, free=256)
-    page = buddy.remove_pages(1, MigrateType.UNMOVABLE)[0]
+    page = frames(buddy.remove_pages(1, MigrateType.UNMOVABLE))[0]
     assert (buddy.pageblock_type(page), buddy.moved) == (MigrateType.UNMOVABLE, 256)
 
 
@@ -65,7 +65,7 @@ def test_what_is_left_of_a_stolen_block_stays_its_types() -> None:
 @pytest.mark.parametrize("free", [16, 64, 256])
 def test_no_page_is_lost_or_given_twice(rule: FallbackRule, free: int) -> None:
     buddy = scattered(rule, free)
-    pages = buddy.remove_pages(10_000, MigrateType.UNMOVABLE)
+    pages = frames(buddy.remove_pages(10_000, MigrateType.UNMOVABLE))
     assert (len(pages), len(set(pages)), buddy.free_pages()) == (2 * free, 2 * free, 0)
 
 

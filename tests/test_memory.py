@@ -15,11 +15,14 @@ from simalloc.memory import (
     Tuning,
     Zone,
     ZoneFacts,
+    frame_runs,
+    frames,
     pages_of,
     size_of,
     sizes_v4_10,
     sizes_v4_19,
     sizes_v5_14,
+    span,
 )
 from simalloc.memory.initial import fragment, warm
 from simalloc.memory.tuning import DoublingDrains
@@ -284,15 +287,64 @@ def test_a_struct_page_just_used_is_warm_and_one_never_used_is_cold() -> None:
 
 def test_at_the_half_point_half_the_cost_is_paid() -> None:
     recency = Recency(half_point=4096)
-    recency.touch_all(range(4096))
+    recency.touch_all([(0, 4096, 1)])
     assert recency.touch(0) == LEVELS // 2
 
 
-@given(st.lists(st.lists(st.integers(0, 400), max_size=300, unique=True), max_size=4))
-def test_touching_many_is_touching_each(runs: list[list[int]]) -> None:
+def each_once(pieces: list[tuple[int, int, int]]) -> list[int]:
+    """Return the frames of (first, how many, step), each frame once."""
+    return list(dict.fromkeys(frames(pieces)))
+
+
+PFNS = st.one_of(
+    st.lists(st.integers(0, 400), max_size=300, unique=True),
+    st.lists(st.tuples(st.integers(400, 1200), st.integers(1, 400), st.sampled_from((1, -1, 2))), max_size=8).map(
+        frames
+    ),
+)
+"""Lists of different frames: single ones, and runs in both directions, also beyond one chunk."""
+
+
+@given(PFNS)
+def test_runs_are_the_list_they_were_made_from(pfns: list[int]) -> None:
+    assert frames(frame_runs(pfns)) == pfns
+
+
+def test_a_run_goes_up_or_down() -> None:
+    assert frame_runs([4, 5, 6, 9, 8, 7, 1]) == [(4, 3, 1), (9, 3, -1), (1, 1, 1)]
+
+
+@given(PFNS.filter(bool))
+def test_the_span_of_runs_is_from_the_lowest_to_the_highest(pfns: list[int]) -> None:
+    assert span(frame_runs(pfns)) == (min(pfns), max(pfns))
+
+
+@given(st.lists(PFNS, max_size=4))
+def test_touching_many_is_touching_each(lists: list[list[int]]) -> None:
     one, many = Recency(64), Recency(64)
-    for pfns in runs:
+    for pfns in lists:
         counts = [0] * LEVELS
         for pfn in pfns:
             counts[one.touch(pfn)] += 1
-        assert many.touch_all(pfns) == [(level, times) for level, times in enumerate(counts) if times]
+        assert many.touch_all(frame_runs(pfns)) == [(level, times) for level, times in enumerate(counts) if times]
+
+
+@given(PFNS, PFNS, st.integers(1, 3))
+def test_a_repeated_round_is_as_many_rounds(before: list[int], pfns: list[int], times: int) -> None:
+    each, at_once = Recency(64), Recency(64)
+    for recency, rounds in ((each, 1 + times), (at_once, 1)):
+        for touched in [before, *[pfns] * rounds]:
+            recency.touch_all(frame_runs(touched))
+    at_once.repeat(len(pfns), times, frame_runs(each_once([(pfn, 1, 1) for pfn in [*before, *pfns]])))
+    used = sorted({*before, *pfns})
+    assert [each.touch(pfn) for pfn in used] == [at_once.touch(pfn) for pfn in used]
+
+
+@given(st.lists(PFNS, min_size=2, max_size=4), st.sampled_from((0, 2)))
+def test_where_runs_come_from_is_where_their_pages_do(lists: list[list[int]], neighbour: int) -> None:
+    one, many = Recency(64, 200), Recency(64, 200)
+    for recency in (one, many):
+        for pfns in lists[:-1]:
+            recency.touch_all(frame_runs(pfns))
+    single = [(pfn, 1, 1) for pfn in lists[-1]]
+    assert many.sources(frame_runs(lists[-1]), neighbour) == one.sources(single, neighbour)

@@ -95,7 +95,7 @@ class Allocator(BuddyPath, ABC):
             saw(cpu, pfn, order)
         yield self.k.put_page
         if self.looks_far:
-            for fetched, _ in self.far_misses(cpu, (pfn,)):
+            for fetched, _ in self.far_misses(cpu, [(pfn, 1, 1)]):
                 yield fetched
         level = self.recency[cpu.index].touch(pfn)
         miss = self.k.struct_page_miss[level]

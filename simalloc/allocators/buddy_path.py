@@ -17,7 +17,7 @@ from simalloc.allocators.steps import KernelSteps
 from simalloc.allocators.view import ZoneView
 from simalloc.hardware import Recency
 from simalloc.machine import Burst, Cpu, Machine, Program, SpinLock, Step
-from simalloc.memory import MigrateType, Zone
+from simalloc.memory import FrameRun, MigrateType, Zone, frame_runs, frames
 from simalloc.memory.pcp import Run
 
 if TYPE_CHECKING:
@@ -148,15 +148,20 @@ class BuddyPath:
         """
         k, buddy = self.k, zone.buddy
         splits, fallbacks, scanned = buddy.splits, buddy.fallbacks, buddy.scanned
-        pfns = zone.take(count, order, mt)
+        if order:
+            pfns = zone.take(count, order, mt)
+            runs = frame_runs(pfns)
+        else:
+            runs = zone.take_pages(count, mt)
+            pfns = frames(runs)
         for saw in self.hooks.pages_removed:
             saw(cpu, zone, order, mt, pfns)
         self.views[zone][cpu.index].refresh()
-        far = self.far_misses(cpu, pfns) if self.looks_far else ()
+        far = self.far_misses(cpu, runs) if self.looks_far else ()
         paid = self.hold_varies(cpu, len(pfns)) if self.hold_varies is not None else len(pfns)
         if self.pages_are_zeroed:
             far = [*far, (k.cold_remove, paid)]
-        missed = self.struct_page_misses(cpu, pfns)
+        missed = self.struct_page_misses(cpu, runs)
         if misses is not None:
             misses += missed
         yield Burst(
@@ -168,7 +173,7 @@ class BuddyPath:
             *far,
         )
         if self.lines.any:
-            yield from self.lines.buddy(cpu, zone, -(len(pfns) << order), pfns, order)
+            yield from self.lines.buddy(cpu, zone, -(len(pfns) << order), runs, order)
         return pfns
 
     def insert_blocks(self, cpu: Cpu, zone: Zone, runs: Sequence[Run], *, picked: bool = False) -> Program[None]:
@@ -196,9 +201,9 @@ class BuddyPath:
         if self.lines.any:
             yield from self.lines.buddy(cpu, zone, pages, (), max((order for order, _, _ in runs), default=0))
 
-    def far_misses(self, cpu: Cpu, pfns: Sequence[int]) -> Runs:
+    def far_misses(self, cpu: Cpu, runs: Sequence[FrameRun]) -> Runs:
         """Return the steps of struct pages that no prefetcher brings, before they are used: from where they are."""
-        cached, uncached = self.recency[cpu.index].sources(pfns)
+        cached, uncached = self.recency[cpu.index].sources(runs)
         return self._fetches(cached, uncached)
 
     def _far_buddies(self, cpu: Cpu, runs: Sequence[Run], merged: int) -> Runs:
@@ -208,7 +213,7 @@ class BuddyPath:
         """
         cached = uncached = blocks = 0
         for _, _, pfns in runs:
-            here, there = self.recency[cpu.index].buddies(pfns)
+            here, there = self.recency[cpu.index].buddies(frame_runs(pfns))
             cached, uncached, blocks = cached + here, uncached + there, blocks + len(pfns)
         share = merged / blocks
         return self._fetches(round(cached * share), round(uncached * share))
@@ -217,7 +222,7 @@ class BuddyPath:
         found: Runs = [(self.k.from_llc, cached)] if cached else []
         return [*found, (self.k.from_memory, uncached)] if uncached else found
 
-    def struct_page_misses(self, cpu: Cpu, pfns: Sequence[int]) -> Runs:
+    def struct_page_misses(self, cpu: Cpu, runs: Sequence[FrameRun]) -> Runs:
         """Use many struct pages; return the steps of those that have gone cold."""
         misses = self.k.struct_page_miss
-        return [(misses[level], pages) for level, pages in self.recency[cpu.index].touch_all(pfns) if level]
+        return [(misses[level], pages) for level, pages in self.recency[cpu.index].touch_all(runs) if level]

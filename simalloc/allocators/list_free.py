@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from simalloc.allocators.generation import ListFree
 from simalloc.machine import Burst, Cpu, Program
-from simalloc.memory import MigrateType, Pcp, Zone
+from simalloc.memory import MigrateType, Pcp, Zone, frame_runs
 
 if TYPE_CHECKING:
     from simalloc.allocators.linux import Linux
@@ -33,7 +33,7 @@ def free_list(linux: Linux, how: ListFree, cpu: Cpu, pages: Sequence[int]) -> Pr
     for saw in linux.hooks.pages_freed:
         saw(cpu, pages)
     yield linux.k.put_page * len(pages)
-    yield Burst(*linux.struct_page_misses(cpu, pages))
+    yield Burst(*linux.struct_page_misses(cpu, frame_runs(pages)))
     yield from linux.lines.pages(cpu, pages)
     cpu.site = "free_unref_page_list"
     yield linux.k.free_prepare * len(pages)

@@ -20,7 +20,7 @@ from simalloc.allocators.linux import Linux
 from simalloc.allocators.shared_lines import LineSwitches
 from simalloc.allocators.steps import KernelSteps
 from simalloc.machine import Burst, Cpu, Machine, Program, Sync
-from simalloc.memory import PAGEBLOCK_ORDER, PAGEBLOCK_PAGES, MigrateType, Pcp, Zone
+from simalloc.memory import PAGEBLOCK_ORDER, PAGEBLOCK_PAGES, MigrateType, Pcp, Zone, frame_runs
 from simalloc.memory.buddy import MAX_ORDER
 from simalloc.memory.pcp import Run
 
@@ -84,7 +84,7 @@ class PcpBuddy(Linux):
         halves = [(order, pfn + (1 << order)) for order in range(high - 1, low - 1, -1)]
         for order, half in (*halves, (low, pfn)):
             self.push(cpu, pcp, half, mt, order)
-        misses = self.struct_page_misses(cpu, [half for _, half in halves])
+        misses = self.struct_page_misses(cpu, frame_runs([half for _, half in halves]))
         yield Burst((k.buddy_split, high - low), (k.page_check, high - low), *misses)
         if low:
             yield self.tail_checks(cpu, 2, low, misses[:1])
@@ -143,7 +143,7 @@ class PcpBuddy(Linux):
                 for saw in self.hooks.pages_removed:
                     saw(cpu, zone, size, mt, [pfn])
             self.views[zone][cpu.index].refresh()
-            misses = self.struct_page_misses(cpu, [pfn for _, pfn in parts])
+            misses = self.struct_page_misses(cpu, frame_runs([pfn for _, pfn in parts]))
             yield Burst((k.page_scan, buddy.scanned - scanned), (k.buddy_remove, len(parts)), *misses)
         return taken
 

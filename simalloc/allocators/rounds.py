@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from simalloc.machine import Cpu, Program
+from simalloc.memory import frame_runs
 
 if TYPE_CHECKING:
     from simalloc.allocators.base import Allocator
@@ -103,7 +104,7 @@ class Rounds:
         cpu.note_hold((cpu.held_so_far() - holding) * more)
         cpu.stride(steps, cycles, more)
         pages = [pfn for zone in self._allocator.zones for each in zone.pcps[cpu.index].lists for pfn in each]
-        self._allocator.recency[cpu.index].repeat(uses, more, pages)
+        self._allocator.recency[cpu.index].repeat(uses, more, frame_runs(pages))
         self._tell(cpu, windows, cycles, more)
         return results, more
 

@@ -10,15 +10,14 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from simalloc.allocators.steps import KernelSteps
-from simalloc.hardware import CHUNK_MASK, PerFrame, is_run
+from simalloc.hardware import CHUNK_MASK, PerFrame, in_chunk
 from simalloc.machine import Cpu, Machine, Program
-from simalloc.memory import Zone
+from simalloc.memory import FrameRun, Zone, frame_runs
 
 PAGES_OF_128_MIB = 1 << 15
 
@@ -54,11 +53,11 @@ class SharedLines:
         self._shown = steps.costs["struct_page_shown"]
         self._cpus = len(machine.cpus)
         self._list_writers: dict[tuple[Zone, int], int] = {}
-        self._owners = PerFrame("h", NOBODY)
+        self._owners = PerFrame(NOBODY)
         self._deltas: dict[tuple[Zone, int], int] = {}
         self._counted_last: dict[Zone, int] = {}
 
-    def buddy(self, cpu: Cpu, zone: Zone, change: int, taken: Sequence[int], order: int = 0) -> Program[None]:
+    def buddy(self, cpu: Cpu, zone: Zone, change: int, taken: Sequence[FrameRun], order: int = 0) -> Program[None]:
         """Pay for what a CPU has just done to a zone's lists: `change` free pages more, blocks `taken` it has."""
         cycles = 0.0
         if self.switches.free_area:
@@ -75,11 +74,12 @@ class SharedLines:
         """Pay for struct pages of blocks that their owner hands to the allocator on this CPU."""
         cycles = 0
         if self.switches.struct_pages:
-            cycles = round(self._blocks(cpu, pfns, order) if order else self._pages(cpu, pfns))
+            runs = frame_runs(pfns)
+            cycles = round(self._blocks(cpu, runs, order) if order else self._pages(cpu, runs))
         if cycles:
             yield self._step * cycles
 
-    def own(self, cpu: Cpu, pfns: Sequence[int]) -> bool:
+    def own(self, cpu: Cpu, runs: Sequence[FrameRun]) -> bool:
         """Whether all these pages' struct pages were last used on this CPU, or nobody looks.
 
         Those that nobody has used yet are its own from now on, as one by one.
@@ -87,21 +87,31 @@ class SharedLines:
         if not self.switches.struct_pages:
             return True
         index = cpu.index
-        if is_run(pfns):
-            chunk, place, count = self._owners.chunk(pfns[0]), pfns[0] & CHUNK_MASK, len(pfns)
-            owners = chunk[place : place + count]
-            if owners.count(index) == count:
-                return True
-            if owners.count(NOBODY) == count:
-                chunk[place : place + count] = array("h", [index]) * count
-                return True
-        for pfn in pfns:
-            chunk, place = self._owners.chunk(pfn), pfn & CHUNK_MASK
-            if chunk[place] == NOBODY:
-                chunk[place] = index
-            elif chunk[place] != index:
-                return False
+        for owners, chunk, place, step in self._owned(runs):
+            if owners.count(index) == len(owners):
+                continue
+            if owners.count(NOBODY) == len(owners):
+                chunk[place : place + len(owners)] = [index] * len(owners)
+                continue
+            for at in range(len(owners))[::step]:
+                if owners[at] == NOBODY:
+                    chunk[place + at] = index
+                elif owners[at] != index:
+                    return False
         return True
+
+    def _owned(self, runs: Sequence[FrameRun]) -> list[tuple[list[int], list[int], int, int]]:
+        """Return, chunk by chunk, the owners of runs, in ascending order; the chunk, and where in it they are from."""
+        found = []
+        for first, left, step in runs:
+            while left:
+                count = in_chunk(first, left, step)
+                low = first if step > 0 else first - count + 1
+                chunk, place = self._owners.chunk(low), low & CHUNK_MASK
+                found.append((chunk[place : place + count], chunk, place, step))
+                first += count * step  # noqa: PLW2901 - what is left of the run
+                left -= count  # noqa: PLW2901
+        return found
 
     def _lists(self, cpu: Cpu, zone: Zone) -> int:
         written, order, cycles = zone.buddy.written, 0, 0
@@ -115,40 +125,31 @@ class SharedLines:
             order += 1
         return cycles
 
-    def _pages(self, cpu: Cpu, pfns: Sequence[int]) -> float:
+    def _pages(self, cpu: Cpu, runs: Sequence[FrameRun]) -> float:
         index, transfer, cycles = cpu.index, self._transfer, 0
-        if pfns and is_run(pfns):
-            chunk, place, count = self._owners.chunk(pfns[0]), pfns[0] & CHUNK_MASK, len(pfns)
-            owners = chunk[place : place + count]
-            chunk[place : place + count] = array("h", [index]) * count
-            if owners.count(owners[0]) == count:
-                last = owners[0]
-                return 0.0 if last in (NOBODY, index) else transfer(last, index) * count * self._shown
-            for last in owners:
-                if last not in (NOBODY, index):
-                    cycles += transfer(last, index)
-            return cycles * self._shown
-        for pfn in pfns:
-            chunk, place = self._owners.chunk(pfn), pfn & CHUNK_MASK
-            last = chunk[place]
-            if last not in (NOBODY, index):
-                cycles += transfer(last, index)
-            chunk[place] = index
+        for owners, chunk, place, _ in self._owned(runs):
+            count, last = len(owners), owners[0]
+            chunk[place : place + count] = [index] * count
+            if owners.count(last) == count:
+                cycles += 0 if last in (NOBODY, index) else transfer(last, index) * count
+            else:
+                cycles += sum(transfer(last, index) for last in owners if last not in (NOBODY, index))
         return cycles * self._shown
 
-    def _blocks(self, cpu: Cpu, firsts: Sequence[int], order: int) -> float:
+    def _blocks(self, cpu: Cpu, firsts: Sequence[FrameRun], order: int) -> float:
         """Fetch all struct pages of blocks. A prefetcher follows a block, and from one to the next where they adjoin.
 
         So the first struct page of any other block costs all of its transfer. That of single pages is part of the
         share that was fitted on them.
         """
         cycles, expected = 0.0, -1
-        for pfn in firsts:
-            last = self._owners.chunk(pfn)[pfn & CHUNK_MASK]
-            cycles += self._pages(cpu, range(pfn, pfn + (1 << order)))
-            if pfn != expected and last not in (NOBODY, cpu.index):
-                cycles += self._transfer(last, cpu.index) * (1 - self._shown)
-            expected = pfn + (1 << order)
+        for first, count, step in firsts:
+            for pfn in range(first, first + count * step, step):
+                last = self._owners.chunk(pfn)[pfn & CHUNK_MASK]
+                cycles += self._pages(cpu, [(pfn, 1 << order, 1)])
+                if pfn != expected and last not in (NOBODY, cpu.index):
+                    cycles += self._transfer(last, cpu.index) * (1 - self._shown)
+                expected = pfn + (1 << order)
         return cycles
 
     def _count(self, cpu: Cpu, zone: Zone, change: int) -> Program[int]:

@@ -10,13 +10,12 @@ with the same result to the cycle.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from simalloc.machine import FOREVER, Burst, Context, Cpu, Effect, Program, Step
-from simalloc.memory import MigrateType, Pcp
+from simalloc.memory import MigrateType, Pcp, frame_runs, span
 
 if TYPE_CHECKING:
     from simalloc.allocators.base import Allocator
@@ -32,7 +31,7 @@ class HitPath:
     held. `held` is how long the pcp's own lock is held; 0 if it has none.
     """
 
-    steps: tuple[tuple[int, int], ...]
+    steps: list[tuple[int, int]]
     cycles: int
     site: str
     irq_windows: tuple[tuple[int, int], ...]
@@ -99,11 +98,12 @@ class Strides:
         if run <= 0:
             return 0
         pfns = pages[first : first + run]
-        lowest, highest = min(pfns), max(pfns)
-        if lowest < zone.start or highest >= zone.end or not allocator.lines.own(cpu, pfns):
+        runs = frame_runs(pfns)
+        lowest, highest = span(runs)
+        if lowest < zone.start or highest >= zone.end or not allocator.lines.own(cpu, runs):
             return 0
-        far = allocator.far_misses(cpu, pfns) if allocator.looks_far else ()
-        cold = allocator.recency[cpu.index].touch_all(pfns)
+        far = allocator.far_misses(cpu, runs) if allocator.looks_far else ()
+        cold = allocator.recency[cpu.index].touch_all(runs)
         allocator.views[zone][cpu.index].file(pfns, lowest, highest, pcp.lists)
         pcp.count += run
         pcp.tuning.on_free(run, 0)
@@ -207,9 +207,13 @@ def _where(call: str, cpu: Cpu) -> Where:
 def _hit_path(steps: Sequence[Step], inside: Sequence[bool], site: str, masked: bool, in_softirq: bool) -> HitPath:
     irq_windows = () if masked else _windows(steps, inside, Effect.IRQ_OFF, Effect.IRQ_ON)
     bh_windows = () if in_softirq else _windows(steps, inside, Effect.BH_OFF, Effect.BH_ON)
-    counts = Counter(step.index for step in steps)
-    held = sum(step.cycles for step, inside_ in zip(steps, inside, strict=True) if inside_)
-    return HitPath(tuple(counts.items()), sum(step.cycles for step in steps), site, irq_windows, bh_windows, held)
+    counts: dict[int, int] = {}
+    cycles = held = 0
+    for at, step in enumerate(steps):
+        counts[step.index] = counts.get(step.index, 0) + 1
+        cycles += step.cycles
+        held += step.cycles if inside[at] else 0
+    return HitPath(list(counts.items()), cycles, site, irq_windows, bh_windows, held)
 
 
 def _held(steps: Sequence[Step], take: Step, give: Step) -> list[bool]:

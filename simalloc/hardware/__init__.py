@@ -1,7 +1,7 @@
 """What things cost on which machine: cost models and presets, each number with its source."""
 
 from simalloc.hardware.costs import CostModel, Parameter, preset, presets
-from simalloc.hardware.per_frame import CHUNK_MASK, PerFrame, is_run
+from simalloc.hardware.per_frame import CHUNK_MASK, PerFrame, in_chunk
 from simalloc.hardware.recency import LEVELS, Recency, share_of_level
 from simalloc.hardware.topology import Distances, Shape, Topology
 
@@ -15,7 +15,7 @@ __all__ = [
     "Recency",
     "Shape",
     "Topology",
-    "is_run",
+    "in_chunk",
     "preset",
     "presets",
     "share_of_level",

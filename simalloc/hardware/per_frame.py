@@ -1,34 +1,30 @@
-"""A number for every page frame that is used, held compactly: eight bytes or less, where a dict takes a hundred.
+"""A number for every page frame that is used: a list for each chunk of frames that has been.
 
-Frames come in runs, because the buddy lists hand out blocks and their owners free them in order. A run within one chunk
-is read and written as a slice.
+Frames are used in runs, and a run within one chunk is read and written as a slice. Where neighbours have one number,
+they share it: a frame then takes the eight bytes of its place, where an entry of a dict takes a hundred.
 """
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Sequence
-from itertools import compress, repeat
-from operator import ne, sub
 from typing import Final
 
-CHUNK_BITS: Final = 9
+CHUNK_BITS: Final = 6
 CHUNK: Final = 1 << CHUNK_BITS
-"""Frames in a chunk: as many as in a pageblock."""
+"""Frames in a chunk: about a batch. Where CPUs take batches by turns, larger ones would be mostly empty."""
 
 CHUNK_MASK: Final = CHUNK - 1
 
 
 class PerFrame:
-    """Numbers that fit in `typecode` (of `array`), `default` for frames that have none yet."""
+    """Numbers of frames, `default` for those that have none yet."""
 
     __slots__ = ("_chunks", "_default")
 
-    def __init__(self, typecode: str, default: int) -> None:
-        self._chunks: dict[int, array[int]] = {}
-        self._default = array(typecode, [default]) * CHUNK
+    def __init__(self, default: int) -> None:
+        self._chunks: dict[int, list[int]] = {}
+        self._default = [default] * CHUNK
 
-    def chunk(self, pfn: int) -> array[int]:
+    def chunk(self, pfn: int) -> list[int]:
         """Return the numbers of the chunk that `pfn` is in, at `pfn & CHUNK_MASK`; writing there changes them."""
         chunk = self._chunks.get(pfn >> CHUNK_BITS)
         if chunk is None:
@@ -36,17 +32,7 @@ class PerFrame:
         return chunk
 
 
-def is_run(pfns: Sequence[int]) -> bool:
-    """Whether these frames, one or more, are neighbours in ascending order, all in one chunk."""
-    first, count = pfns[0], len(pfns)
-    return (
-        pfns[count - 1] - first == count - 1
-        and (first & CHUNK_MASK) + count <= CHUNK
-        and (count == 1 or list(pfns) == list(range(first, first + count)))
-    )
-
-
-def run_ends(pfns: Sequence[int]) -> list[int]:
-    """Return where each run of neighbours in ascending order ends: the place after its last frame."""
-    count = len(pfns)
-    return [*compress(range(1, count), map(ne, map(sub, pfns[1:], pfns), repeat(1))), count]
+def in_chunk(first: int, count: int, step: int) -> int:
+    """Return how many frames of a run, from its first on, are in one chunk."""
+    place = first & CHUNK_MASK
+    return min(count, CHUNK - place if step > 0 else place + 1)

@@ -8,13 +8,13 @@ can be a step with a fixed cost.
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
-from operator import sub
+from collections.abc import Sequence
+from functools import cache
+from itertools import groupby
 from typing import Final
 
-from simalloc.hardware.per_frame import CHUNK, CHUNK_MASK, PerFrame, is_run, run_ends
+from simalloc.hardware.per_frame import CHUNK, CHUNK_MASK, PerFrame
 
 LEVELS: Final = 16
 
@@ -24,9 +24,11 @@ _GRAIN: Final = 64
 _FARTHEST: Final = 1 << 18
 """Distances beyond this are all of the last level."""
 
-_NEVER: Final = 1 << 60
-"""The distance of a page never used."""
+_NEVER: Final = 1 << 59
+"""The distance of a page never used, or near it; no other is half as large."""
 
+Run = tuple[int, int, int]
+"""Neighbouring frames: the first, how many, and 1 if they ascend or -1 if they descend."""
 
 STREAM: Final = 64
 """Struct pages this near to the one used before are fetched ahead: a hardware stream follows lines within 4 KiB."""
@@ -36,6 +38,9 @@ class Recency:
     """One CPU's last use of every page frame it has used. `half_point` is the distance, in lines, of half the cost.
 
     `llc_lines` is how many lines this CPU has of the last-level cache; 0: nobody asks where a line is.
+
+    Uses are numbered. A run of frames that is used in order needs one number: frame `pfn` was use `base + pfn` if they
+    ascend, `base - pfn` if they descend. What is kept for each of them is `2 * base`, plus 1 if they descend.
     """
 
     def __init__(self, half_point: int, llc_lines: int = 0) -> None:
@@ -43,40 +48,38 @@ class Recency:
         self._previous = -_NEVER
         self._l2_lines, self._llc_lines = half_point, llc_lines
         self._nearer = 1
-        self._last = PerFrame("q", -_NEVER)
-        middles = range(_GRAIN // 2, _FARTHEST, _GRAIN)
-        levels = [min(int(LEVELS * d / (d + half_point)), LEVELS - 1) for d in middles]
-        # The least distance of each level; whatever is farther than we look is of the last.
-        self._from = [_GRAIN * bisect_left(levels, level) for level in range(LEVELS)]
+        self._last = PerFrame(-_NEVER << 1)
+        self._from = _levels_from(half_point)
 
     def stand_for(self, times: int) -> None:
         """Take every use for so many: a run of fewer pages than the one it stands for leaves the caches as warm."""
         self._nearer = max(1, times)
 
-    def sources(self, pfns: Sequence[int]) -> tuple[int, int]:
+    def sources(self, runs: Sequence[Run], neighbour: int = 0) -> tuple[int, int]:
         """Return how many of these struct pages come from the last-level cache and how many from memory, in full.
 
-        To be asked before they are used. One that is near the one before in the list, or that a private cache still
-        has, is not among them; nor is one that this CPU has never used.
+        To be asked before they are used. One that is near the one before, as all but the first of a run are, or that a
+        private cache still has, is not among them; nor is one that this CPU has never used. `neighbour`: not of these
+        frames, but of those whose number differs from theirs in this bit.
         """
-        cached, uncached, previous = 0, 0, self._previous
-        since = self.uses
-        for pfn in pfns:
-            since += 1
+        cached, uncached, previous, since = 0, 0, self._previous, self.uses + 1
+        for first, count, step in runs:
+            pfn = first ^ neighbour
             if abs(pfn - previous) > STREAM:
-                distance = self._nearer * (since - self._last.chunk(pfn)[pfn & CHUNK_MASK])
+                distance = self._nearer * (since - _use(self._last.chunk(pfn)[pfn & CHUNK_MASK], pfn))
                 if distance > self._llc_lines:
                     uncached += distance < _NEVER >> 1
                 elif distance > self._l2_lines:
                     cached += 1
-            previous = pfn
+            previous = first + (count - 1) * step ^ neighbour
+            since += count
         self._previous = previous
         return cached, uncached
 
-    def buddies(self, pfns: Sequence[int]) -> tuple[int, int]:
+    def buddies(self, runs: Sequence[Run]) -> tuple[int, int]:
         """Return the same of the second neighbours of blocks, which are looked at when blocks are joined."""
         previous = self._previous
-        found = self.sources([pfn ^ 2 for pfn in pfns])
+        found = self.sources(runs, neighbour=2)
         self._previous = previous
         return found
 
@@ -84,86 +87,98 @@ class Recency:
         """Use the struct page of `pfn`; return how cold it was: 0 (just used) ... LEVELS - 1 (long ago, or never)."""
         uses = self.uses = self.uses + 1
         chunk, place = self._last.chunk(pfn), pfn & CHUNK_MASK
-        distance = uses - chunk[place]
-        chunk[place] = uses
+        distance = uses - _use(chunk[place], pfn)
+        chunk[place] = uses - pfn << 1
         return bisect_right(self._from, distance) - 1
 
-    def touch_all(self, pfns: Sequence[int]) -> list[tuple[int, int]]:
-        """Use many different ones, one after the other; return (level, how many were that cold), warmest first.
+    def touch_all(self, runs: Sequence[Run]) -> list[tuple[int, int]]:
+        """Use many different ones, one after the other; return (level, how many were that cold), warmest first."""
+        found: dict[int, int] = {}
+        number = self.uses + 1
+        for first, count, step in runs:
+            low = first if step > 0 else first - count + 1
+            # As it is kept: see the class.
+            use = number - first << 1 if step > 0 else number + first << 1 | 1
+            number += count
+            end = low + count
+            while low < end:
+                chunk, place = self._last.chunk(low), low & CHUNK_MASK
+                here = min(end - low, CHUNK - place)
+                if here == 1:
+                    last, chunk[place] = chunk[place], use
+                    self._add_levels(low, 1, use, last, found)
+                    low += 1
+                    continue
+                before = chunk[place : place + here]
+                chunk[place : place + here] = [use] * here
+                last = before[0]
+                if before.count(last) == here:
+                    self._add_levels(low, here, use, last, found)
+                    low += here
+                    continue
+                for last, alike in groupby(before):
+                    length = len(list(alike))
+                    self._add_levels(low, length, use, last, found)
+                    low += length
+        self.uses = number - 1
+        return sorted(found.items())
 
-        Pages used in order were mostly used in order before: their distances are near each other.
+    def _add_levels(self, low: int, count: int, use: int, last: int, found: dict[int, int]) -> None:
+        """Add to `found` how cold neighbours from frame `low` on are: numbered as `use` now, as `last` before.
+
+        If both ascend or both descend, all are as far; else the distance grows by 2 from frame to frame, or falls.
         """
-        count = len(pfns)
-        if not count:
-            return []
-        begin = self.uses
-        end = self.uses = begin + count
-        before = self._replace_run(pfns[0], begin + 1, 1, count) if is_run(pfns) else self._replace(pfns, begin)
-        # No distance is less than the first of these two, none more than the second.
-        warmest = bisect_right(self._from, begin + 1 - max(before)) - 1
-        coldest = bisect_right(self._from, end - min(before)) - 1
-        if warmest == coldest:
-            return [(warmest, count)]
-        return self._by_level(list(map(sub, range(begin + 1, end + 1), before)))
+        begins = self._from
+        if not (use ^ last) & 1:
+            level = bisect_right(begins, use - last >> 1) - 1
+            found[level] = found.get(level, 0) + count
+            return
+        high = low + count - 1
+        near, far = _use(use, low) - _use(last, low), _use(use, high) - _use(last, high)
+        if near > far:
+            near, far = far, near
+        level, coldest = bisect_right(begins, near) - 1, bisect_right(begins, far) - 1
+        done = 0
+        while level < coldest:
+            nearer = begins[level + 1] - near + 1 >> 1
+            if nearer > done:
+                found[level] = found.get(level, 0) + nearer - done
+                done = nearer
+            level += 1
+        found[coldest] = found.get(coldest, 0) + count - done
 
-    def _replace_run(self, first: int, number: int, step: int, count: int) -> array[int]:
-        """Number the uses of neighbours in one chunk from `number` by `step`; return the last use of each before."""
-        chunk, place = self._last.chunk(first), first & CHUNK_MASK
-        before = chunk[place : place + count]
-        chunk[place : place + count] = array("q", range(number, number + step * count, step))
-        return before
-
-    def _replace(self, pfns: Sequence[int], begin: int) -> array[int]:
-        """Number the uses of any frames from `begin + 1` on; return the last use of each before.
-
-        Lists are last in, first out, so pages often come in descending order: they are then gone through backwards.
-        """
-        ends = run_ends(pfns)
-        if 2 * len(ends) > len(pfns):
-            backwards = pfns[::-1]
-            fewer = run_ends(backwards)
-            if len(fewer) < len(ends):
-                return self._replace_runs(backwards, fewer, begin + len(pfns), -1)[::-1]
-        return self._replace_runs(pfns, ends, begin + 1, 1)
-
-    def _replace_runs(self, pfns: Sequence[int], ends: Sequence[int], number: int, step: int) -> array[int]:
-        """Number the uses of runs of frames that end at `ends`; return the last use of each before."""
-        before, done = array("q"), 0
-        for end in ends:
-            while done < end:
-                pfn = pfns[done]
-                count = min(end - done, CHUNK - (pfn & CHUNK_MASK))
-                if count == 1:
-                    chunk, place = self._last.chunk(pfn), pfn & CHUNK_MASK
-                    before.append(chunk[place])
-                    chunk[place] = number + step * done
-                else:
-                    before += self._replace_run(pfn, number + step * done, step, count)
-                done += count
-        return before
-
-    def _by_level(self, distances: list[int]) -> list[tuple[int, int]]:
-        """Return (level, how many) of distances, warmest first."""
-        warmest, coldest = (bisect_right(self._from, each(distances)) - 1 for each in (min, max))
-        if warmest == coldest:
-            return [(warmest, len(distances))]
-        distances.sort()
-        found, done = [], 0
-        for level in range(warmest, coldest + 1):
-            beyond = bisect_left(distances, self._from[level + 1]) if level < coldest else len(distances)
-            if beyond > done:
-                found.append((level, beyond - done))
-            done = beyond
-        return found
-
-    def repeat(self, uses: int, times: int, pfns: Iterable[int]) -> None:
-        """Repeat the last `uses` uses, which were of some of `pfns`, `times` times more in one go."""
+    def repeat(self, uses: int, times: int, runs: Sequence[Run]) -> None:
+        """Repeat the last `uses` uses, which were of some of these frames, `times` times more in one go."""
         since, later = self.uses - uses, uses * times
-        for pfn in pfns:
-            chunk, place = self._last.chunk(pfn), pfn & CHUNK_MASK
-            if chunk[place] > since:
-                chunk[place] += later
+        for first, count, step in runs:
+            low = first if step > 0 else first - count + 1
+            end = low + count
+            while low < end:
+                chunk, place = self._last.chunk(low), low & CHUNK_MASK
+                for last, alike in groupby(chunk[place : place + min(end - low, CHUNK - place)]):
+                    length = len(list(alike))
+                    if min(_use(last, low), _use(last, low + length - 1)) > since:
+                        chunk[place : place + length] = [last + 2 * later] * length
+                    else:
+                        for pfn in range(low, low + length):
+                            if _use(last, pfn) > since:
+                                chunk[pfn & CHUNK_MASK] = last + 2 * later
+                    low += length
+                    place += length
         self.uses += later
+
+
+@cache
+def _levels_from(half_point: int) -> list[int]:
+    """Return the least distance of each level; whatever is farther than we look is of the last."""
+    middles = range(_GRAIN // 2, _FARTHEST, _GRAIN)
+    levels = [min(int(LEVELS * d / (d + half_point)), LEVELS - 1) for d in middles]
+    return [_GRAIN * bisect_left(levels, level) for level in range(LEVELS)]
+
+
+def _use(kept: int, pfn: int) -> int:
+    """Return the number of the last use of `pfn`, for which this is kept."""
+    return (kept >> 1) - pfn if kept & 1 else (kept >> 1) + pfn
 
 
 def share_of_level(level: int) -> float:

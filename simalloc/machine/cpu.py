@@ -231,7 +231,7 @@ class Cpu:
         """How many cycles this CPU may run before something is due: what a stride must fit into (at most 0: none)."""
         return self.horizon - self.clock
 
-    def stride(self, steps: Iterable[tuple[int, int]], cycles: int, times: int) -> None:
+    def stride(self, steps: list[tuple[int, int]], cycles: int, times: int) -> None:
         """Run `steps`, pairs of index and count, of `cycles` cycles in all, `times` times in one arithmetic step.
 
         They fit in `room` and leave the masks as they were.
@@ -356,8 +356,8 @@ class Cpu:
                 self.tally[op.index] += 1
                 if op.effect:
                     self.apply(op.effect)
-                    if self.interrupts.waiting:
-                        yield from self.interrupts.let_in(op.effect)
+                    if self.interrupts.waiting and (due := self.interrupts.let_in(op.effect)) is not None:
+                        yield from due
             elif type(op) is Burst:
                 if not self._takes_all(op.runs):
                     yield from self._charge_all(op.runs)

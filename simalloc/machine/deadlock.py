@@ -31,12 +31,14 @@ def blocks(cpu: Cpu) -> Cpu | None:
     A lock may have come to a CPU whose handler waits for another one: that CPU is not about to run. A handler that came
     while its CPU waits, and does not wait itself, runs.
     """
-    if not _waits_now(cpu):
-        return None
-    lock = cpu.waits[-1].lock
+    return _who_lets_go(cpu.waits[-1].lock) if _waits_now(cpu) else None
+
+
+def _who_lets_go(lock: SpinLock) -> Cpu | None:
+    """Return the CPU that must let go of a lock; None if nobody has it, or it is on its way to who waits."""
     holder = lock.holder
-    coming = lock.in_transit and holder is not None and _waits_now(holder) and holder.waits[-1].lock is lock
-    return None if coming else holder
+    comes = lock.in_transit and holder is not None and _waits_now(holder) and holder.waits[-1].lock is lock
+    return None if comes else holder
 
 
 def _waits_now(cpu: Cpu) -> bool:
@@ -59,7 +61,8 @@ def check_for_ring(cpu: Cpu) -> None:
     lock = waits[-1].lock
     if len(waits) > 1 and lock in [each.lock for each in waits[:-1]]:
         raise Deadlock(f"deadlock: cpu {cpu.index} waits for what only it could get\n{chain([cpu])}")
-    if lock.holder is cpu or (lock.holder is not None and lock.holder.waits):
+    holder = _who_lets_go(lock)
+    if holder is not None and (holder is cpu or holder.waits):
         ring = ring_from(cpu)
         if len(ring) == 1:
             raise Deadlock(f"deadlock: cpu {cpu.index} waits for a lock that it holds\n{chain(ring)}")

@@ -8,7 +8,7 @@ restarted up to the kernel's limits, and are then left to ksoftirqd.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Final
@@ -74,7 +74,7 @@ class Interrupts:
         self._irqs: list[tuple[int, Place, Irq]] = []
         self._nmis: list[tuple[int, Place, Irq]] = []
         self._sources = 0
-        self._announced: Counter[int] = Counter()
+        self._announced: dict[int, int] = {}
         self._softirqs: dict[int, Handler] = {}
         self._pending: set[int] = set()
         self._ksoftirqd_since: int | None = None
@@ -98,8 +98,8 @@ class Interrupts:
     def raise_at(self, time: int, name: str, handler: Handler, sender: Cpu | None = None) -> None:
         """Let one interrupt arrive at cycle `time`, not before now; from another CPU if `sender` is given."""
         origin = -1 if sender is None else sender.index
-        self._announced[origin] += 1
-        place = (1 if sender is None else 2, origin, self._announced[origin])
+        announced = self._announced[origin] = self._announced.get(origin, 0) + 1
+        place = (1 if sender is None else 2, origin, announced)
         self._push(Irq(time, place, name, handler), nmi=False)
 
     def _push(self, irq: Irq, *, nmi: bool) -> None:
@@ -147,8 +147,21 @@ class Interrupts:
             else:
                 return
 
-    def let_in(self, effect: Effect) -> Events[None]:
-        """Serve what a lowered mask lets in: hardirqs at the unmask, softirqs at local_bh_enable, work at both."""
+    def let_in(self, effect: Effect) -> Events[None] | None:
+        """Serve what a lowered mask lets in: hardirqs at the unmask, softirqs at local_bh_enable, work at both.
+
+        None if nothing is due.
+        """
+        if (
+            (effect is IRQ_ON and self.next_due() <= self.cpu.clock)
+            or (effect is BH_ON and self._pending)
+            or self._work
+            or self._ksoftirqd_since is not None
+        ):
+            return self._let_in(effect)
+        return None
+
+    def _let_in(self, effect: Effect) -> Events[None]:
         cpu = self.cpu
         if effect is IRQ_ON and self.next_due() <= cpu.clock:
             yield from self.take_due()

@@ -237,8 +237,12 @@ class SpinLock:
     def admit(self, cycle: int, cpu: int) -> None:
         """Let those queue who asked before `cpu`'s place in `cycle`."""
         coming = self.coming
-        while coming and coming[0][:2] < (cycle, cpu):
-            self.waiters.append(heappop(coming)[2])
+        while coming:
+            at, index, waiter = coming[0]
+            if at > cycle or (at == cycle and index >= cpu):
+                return
+            heappop(coming)
+            self.waiters.append(waiter)
 
     def let_go_ahead(self, cpu: Cpu) -> bool:
         """Release the lock at this CPU's clock, ahead of the others', if it is settled who is next; say if it was."""

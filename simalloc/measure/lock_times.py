@@ -27,6 +27,18 @@ class _Hold:
         self.stretches: list[tuple[int, int]] = []
 
 
+class _Names:
+    """What `tell` hears of a lock class: made once, for it hears them all the time."""
+
+    __slots__ = ("held", "in_use", "moved", "waited")
+
+    def __init__(self, lock: str) -> None:
+        self.waited = f"{lock} waited"
+        self.moved = f"{lock} moved"
+        self.held = f"{lock} held"
+        self.in_use = f"{lock} in use"
+
+
 @mypyc_attr(allow_interpreted_subclasses=True)
 class LockTimes(Instrument):
     """Sums per CPU and lock class; `tell(what, start, end, cycles)` hears each of them, and when it was.
@@ -45,6 +57,7 @@ class LockTimes(Instrument):
         self._holds: dict[int, list[_Hold]] = {}
         self._counted_to: dict[int, int] = {}
         self._tell = tell
+        self._names: dict[str, _Names] = {}
 
     def lock_acquired(self, cpu: Cpu, lock: SpinLock, waited: int, contended: bool) -> None:
         """Count the wait; a hold begins."""
@@ -90,23 +103,32 @@ class LockTimes(Instrument):
             self.waited[key] = self.waited.get(key, 0) + to - start
             self._counted_to[cpu.index] = to
             if self._tell:
-                self._tell(f"{lock.name} waited", start, to, to - start)
+                self._tell(self._named(lock.name).waited, start, to, to - start)
+
+    def _named(self, lock: str) -> _Names:
+        names = self._names.get(lock)
+        if names is None:
+            names = self._names[lock] = _Names(lock)
+        return names
 
     def _end(self, cpu: Cpu, hold: _Hold, held: int) -> None:
-        name, key = hold.lock.name, (cpu.index, hold.lock.name)
-        fetched = hold.tally[cpu.machine.transfer_step.index]
-        moved, total = fetched - hold.fetched, sum([end - start for start, end in hold.stretches])
+        key = cpu.index, hold.lock.name
+        moved = hold.tally[cpu.machine.transfer_step.index] - hold.fetched
+        total = 0
+        for start, end in hold.stretches:
+            total += end - start
         holds = self._holds[cpu.index]
         if holds and holds[-1].tally is hold.tally:
             holds[-1].fetched += moved
         self.moved[key] = self.moved.get(key, 0) + moved
         self.held[key] = self.held.get(key, 0) + total - moved
         if self._tell:
+            names = self._named(hold.lock.name)
             for start, end in hold.stretches:
                 share = moved * (end - start) / total
-                self._tell(f"{name} moved", start, end, share)
-                self._tell(f"{name} held", start, end, end - start - share)
-            self._tell(f"{name} in use", cpu.clock - held, cpu.clock, held)
+                self._tell(names.moved, start, end, share)
+                self._tell(names.held, start, end, end - start - share)
+            self._tell(names.in_use, cpu.clock - held, cpu.clock, held)
 
     def finish(self, machine: Machine) -> None:
         """Count what the end of the run has cut short: waits, and holds, that have not ended."""

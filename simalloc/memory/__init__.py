@@ -2,6 +2,7 @@
 
 from simalloc.memory.buddy import PAGEBLOCK_ORDER, PAGEBLOCK_PAGES, Buddy
 from simalloc.memory.migratetype import MigrateType
+from simalloc.memory.neighbours import FrameRun, frame_runs, frames, span
 from simalloc.memory.no_pages import NoPages
 from simalloc.memory.pcp import Pcp
 from simalloc.memory.pcp_sizes import PcpSizes, ZoneFacts, sizes_v4_10, sizes_v4_19, sizes_v5_14, sizes_v6_7
@@ -15,6 +16,7 @@ __all__ = [
     "PAGEBLOCK_PAGES",
     "SMALLEST_ZONE",
     "Buddy",
+    "FrameRun",
     "MigrateType",
     "NoPages",
     "Pcp",
@@ -23,10 +25,13 @@ __all__ = [
     "Watermarks",
     "Zone",
     "ZoneFacts",
+    "frame_runs",
+    "frames",
     "pages_of",
     "size_of",
     "sizes_v4_10",
     "sizes_v4_19",
     "sizes_v5_14",
     "sizes_v6_7",
+    "span",
 ]

@@ -11,12 +11,11 @@ of frame numbers.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
-from itertools import compress, repeat
-from operator import ne, sub
+from collections.abc import Sequence
 from typing import Literal
 
 from simalloc.memory.migratetype import FALLBACKS, MigrateType
+from simalloc.memory.neighbours import FrameRun, frame_runs
 
 MAX_ORDER = 11
 """Orders 0 ... 10."""
@@ -127,13 +126,15 @@ class Buddy:
         pfn = self._remove_smallest(order, mt)
         return pfn if pfn is not None else self._remove_from_others(order, mt, steals=False)[0]
 
-    def remove_pages(self, count: int, mt: MigrateType) -> list[int]:
+    def remove_pages(self, count: int, mt: MigrateType) -> list[FrameRun]:
         """Take up to `count` single pages: what that many calls of `remove` for order 0 give, whole blocks at a time.
+
+        Returns them as runs, of which two may be one.
 
         The smallest block is taken apart from its low end. As long as all of it is wanted, that yields its pages in
         order and leaves nothing behind, at one split fewer than it has pages.
         """
-        pfns: list[int] = []
+        runs: list[FrameRun] = []
         left = count
         steals = False
         while left:
@@ -142,15 +143,15 @@ class Buddy:
                 while blocks and left:
                     pfn, _ = blocks.popitem()
                     del self._kind[pfn]
-                    self.written |= size
+                    self.written |= (size << 1) - 1
                     if size > left:
                         self._split_off(pfn, order, left, mt)
                         size = left
-                    pfns += range(pfn, pfn + size)
+                    runs.append((pfn, size, 1))
                     self.splits += size - 1
                     left -= size
                 if not left:
-                    return pfns
+                    return runs
             if self._untouched and mt is MigrateType.MOVABLE:
                 self._add(self._take_untouched(), TOP_ORDER, mt)
                 continue
@@ -159,14 +160,13 @@ class Buddy:
                 break
             # The way that succeeded last is tried first for the rest of the batch. Linux 90abee6d7895.
             steals = stole and self.fallback_rule == "whole blocks, way remembered"
-            pfns.append(fallback)
+            runs.append((fallback, 1, 1))
             left -= 1
-        return pfns
+        return runs
 
     def _split_off(self, pfn: int, order: int, wanted: int, mt: MigrateType) -> None:
         """List what is left of a block, which is off its list, when so many pages are taken from its low end."""
         size, kinds = 1 << order, self._kind
-        self.written |= (size << 1) - (wanted & -wanted)
         rest = wanted
         while rest < size:
             piece = rest & -rest
@@ -352,37 +352,36 @@ class Buddy:
 
         It goes to the tail if the next merge only waits for a block that may soon be free, else to the head.
         """
-        self._insert_blocks([(pfn, order)], mt)
+        self._insert_blocks([(pfn, order)], mt, lowest=order)
 
     def insert_pages(self, pfns: Sequence[int], mt: MigrateType) -> None:
         """Free single pages in this order: what as many calls of `insert` do, whole runs at a time.
 
-        Pages that fill an aligned block in ascending order merge into it, whatever is around, at one merge fewer than
+        Pages that fill an aligned block one after the other merge into it, whatever is around, at one merge fewer than
         there are pages; only then does it matter what the block merges with.
         """
-        if not pfns:
-            return
-        count, begin = len(pfns), 0
-        blocks = []
-        for end in (*compress(range(1, count), map(ne, map(sub, pfns[1:], pfns), repeat(1))), count):
-            start, left = pfns[begin], end - begin
-            begin = end
+        blocks: list[tuple[int, int]] = []
+        for first, count, step in frame_runs(pfns):
+            left = count
+            at = first if step > 0 else first + 1
             while left:
-                size = min(start & -start or TOP_PAGES, TOP_PAGES)
-                if size > left:
-                    size = 1 << (left.bit_length() - 1)
-                blocks.append((start, size.bit_length() - 1))
-                start += size
+                # The largest aligned block that begins here, or ends here where a run descends.
+                low = at | TOP_PAGES
+                order = min((low & -low).bit_length(), left.bit_length()) - 1
+                size = 1 << order
+                blocks.append((at if step > 0 else at - size, order))
+                at += size * step
                 left -= size
-        self.merges += count - len(blocks)
-        self._insert_blocks(blocks, mt)
+        self.merges += len(pfns) - len(blocks)
+        self._insert_blocks(blocks, mt, lowest=0)
 
-    def _insert_blocks(self, blocks: Iterable[tuple[int, int]], mt: MigrateType) -> None:
+    def _insert_blocks(self, blocks: Sequence[tuple[int, int]], mt: MigrateType, lowest: int) -> None:
+        """Insert blocks, (first frame, order), that were made of blocks of order `lowest`."""
         kinds, lists = self._kind, self.free_lists
-        written = merges = 0
+        highest = merges = 0
         for first, at in blocks:
             pfn, order = first, at
-            bit = lowest = 1 << order
+            bit = 1 << order
             while order < TOP_ORDER:
                 kind = kinds.get(pfn ^ bit, -1)
                 if kind >> _TYPE_BITS != order:
@@ -393,13 +392,14 @@ class Buddy:
                 order += 1
                 bit <<= 1
                 merges += 1
-            written |= (bit << 1) - lowest
+            highest = max(highest, order)
             listed = lists[order][mt]
             listed[pfn] = None
             kinds[pfn] = order << _TYPE_BITS | mt
             if order < TOP_ORDER - 1 and kinds.get((pfn & ~bit) ^ (bit << 1), -1) >> _TYPE_BITS == order + 1:
                 listed.move_to_end(pfn, last=False)
-        self.written |= written
+        if blocks:
+            self.written |= (2 << highest) - (1 << lowest)
         self.merges += merges
 
     def insert_range(self, start: int, pages: int, mt: MigrateType = MigrateType.MOVABLE) -> None:

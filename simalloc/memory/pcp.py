@@ -48,7 +48,7 @@ class Pcp:
 
     def place(self, order: int, mt: MigrateType) -> int:
         """Return which list has blocks of this order and type."""
-        return self.orders.index(order) * len(MigrateType) + mt
+        return self.orders.index(order) * len(_TYPES) + mt if order else mt
 
     def pop(self, place: int, *, cold: bool = False) -> int:
         """Take a block off a list that is not empty: from the head, or from the tail if cold."""

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from simalloc.memory.buddy import TOP_PAGES, Buddy, FallbackRule
 from simalloc.memory.migratetype import MigrateType
+from simalloc.memory.neighbours import FrameRun, frames
 from simalloc.memory.pcp import Pcp
 from simalloc.memory.pcp_sizes import PcpSizes
 from simalloc.memory.tuning import Tuning
@@ -72,12 +73,18 @@ class Zone:
 
     def take(self, count: int, order: int, mt: MigrateType) -> list[int]:
         """Take up to `count` blocks of 2**order pages off the buddy lists; return their first frames."""
-        if order:
-            pfns = [block for _ in range(count) if (block := self.buddy.remove(order, mt)) is not None]
-        else:
-            pfns = self.buddy.remove_pages(count, mt)
+        if not order:
+            return frames(self.take_pages(count, mt))
+        pfns = [block for _ in range(count) if (block := self.buddy.remove(order, mt)) is not None]
         self.free_pages -= len(pfns) << order
         return pfns
+
+    def take_pages(self, count: int, mt: MigrateType) -> list[FrameRun]:
+        """Take up to `count` single pages off the buddy lists; return them as runs."""
+        runs = self.buddy.remove_pages(count, mt)
+        for _, pages, _ in runs:
+            self.free_pages -= pages
+        return runs
 
     def take_fragments(self, pageblock: int, mt: MigrateType, lowest: int) -> list[tuple[int, int]]:
         """Take the free blocks of a pageblock, as (order, first frame), off the buddy lists (`remove_fragments`)."""

@@ -27,7 +27,10 @@ class Windows:
         """Add to the window that `cycle` is in; nothing outside the measured time."""
         window = (cycle - self.start) // self.length
         if 0 <= window < self.windows:
-            self._sums.setdefault(name, [0.0] * self.windows)[window] += amount
+            sums = self._sums.get(name)
+            if sums is None:
+                sums = self._sums[name] = [0.0] * self.windows
+            sums[window] += amount
 
     def spread(self, name: str, start: int, end: int, amount: float) -> None:
         """Add what was spread evenly over the cycles from `start` to before `end`, to each window its part."""
@@ -38,7 +41,7 @@ class Windows:
         for window in range(max(first, 0), min(last, self.windows - 1) + 1):
             begin = self.start + window * self.length
             part = min(end, begin + self.length) - max(start, begin)
-            self.add(name, begin, amount * part / (end - start))
+            self.add(name, begin, float(amount) * part / (end - start))
 
     def end_of(self, cycle: int) -> int:
         """Return the cycle at which the window that `cycle` is in ends."""
