@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from simalloc.cli.telling import tell_of_estimates
 from simalloc.machine import Cpu, Instrument, SpinLock
 from simalloc.runs import build_model, run, run_workload
 from simalloc.scenario import build
@@ -87,3 +88,18 @@ def test_holds_vary_about_the_same_mean() -> None:
 def test_busy_cpus_slow_each_other(cpus: int, workload: dict[str, float], extra: float) -> None:
     """Four cores with two threads: a sibling runs from the fifth CPU on; half of the CPUs load memory half as much."""
     assert extra_work(cpus, **workload) == pytest.approx(extra, abs=0.02 + 0.02 * extra)
+
+
+@pytest.mark.parametrize(
+    ("preset", "costs", "told"),
+    [
+        ("skylake-ep", {}, ""),
+        ("epyc-milan", {}, "epyc-milan has only an estimate of page_fault and lru_page"),
+        ("ice-lake-5320", {"page_fault": 3000}, "ice-lake-5320 has only an estimate of lru_page"),
+    ],
+)
+def test_a_preset_without_costs_of_a_fault_says_so(
+    preset: str, costs: dict[str, int], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tell_of_estimates(build(scenario() | {"machine": {"preset": preset, "cpus": 1, "costs": costs}}))
+    assert capsys.readouterr().err.removeprefix("page-fault: ").partition(". ")[0] == told
