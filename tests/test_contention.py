@@ -186,6 +186,15 @@ def test_the_counter_threshold_is_the_kernels() -> None:
         {"kind": "producer-consumer", "milliseconds": 0.5},
         {"kind": "mixed", "milliseconds": 0.5, "think": {"empirical": ["100ns", "1us"]}},
         {"kind": "page-fault", "milliseconds": 1.0, "mapping": 2000},
+        {
+            "kind": "page-fault",
+            "milliseconds": 1.0,
+            "mapping": 2000,
+            "gather": True,
+            "hold_variation": 0.3,
+            "smt_slowdown": 1.85,
+            "memory_load": 1,
+        },
         {"kind": "alloc-bench", "modes": ["bulk", "repeat", "rand"], "pages": 500, "repeats": 20},
     ],
 )

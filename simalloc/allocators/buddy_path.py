@@ -6,7 +6,7 @@ when its step has ended.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from mypy_extensions import mypyc_attr
@@ -32,7 +32,8 @@ class BuddyPath:
     """Zones with their locks, what each CPU knows of them, and what moving blocks to and from buddy lists costs.
 
     `pages_are_zeroed`: what a workload does with its pages goes through the caches, and pushes struct pages out of
-    them: moving one then costs `cold_remove` or `cold_insert` more, where the preset has these.
+    them: moving one then costs `cold_remove` or `cold_insert` more, where the preset has these. `hold_varies` says how
+    many blocks' cost a hold by this CPU pays for that moves so many; without it, as many as it moves.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class BuddyPath:
         self.views: dict[Zone, list[ZoneView]] = {zone: [ZoneView(zone) for _ in machine.cpus] for zone in zones}
         half_point = round(steps.costs["struct_page_lines"])
         self.pages_are_zeroed = False
+        self.hold_varies: Callable[[Cpu, int], int] | None = None
         self.looks_far = bool(steps.from_llc.cycles or steps.from_memory.cycles)
         llc_lines = round(steps.costs["llc_lines"]) // len(machine.cpus) if self.looks_far else 0
         self.recency = [Recency(half_point, llc_lines) for _ in machine.cpus]
@@ -156,13 +158,14 @@ class BuddyPath:
             saw(cpu, zone, order, mt, pfns)
         self.views[zone][cpu.index].refresh()
         far = self.far_misses(cpu, runs) if self.looks_far else ()
+        paid = self.hold_varies(cpu, len(pfns)) if self.hold_varies is not None else len(pfns)
         if self.pages_are_zeroed:
-            far = [*far, (k.cold_remove, len(pfns))]
+            far = [*far, (k.cold_remove, paid)]
         missed = self.struct_page_misses(cpu, runs)
         if misses is not None:
             misses += missed
         yield Burst(
-            (k.buddy_remove, len(pfns)),
+            (k.buddy_remove, paid),
             (k.buddy_split, buddy.splits - splits),
             (k.buddy_fallback, buddy.fallbacks - fallbacks),
             (k.page_scan, buddy.scanned - scanned),
@@ -191,9 +194,10 @@ class BuddyPath:
         insert = self.k.buddy_insert_picked if picked else self.k.buddy_insert
         merged = buddy.merges - merges
         far = self._far_buddies(cpu, runs, merged) if self.looks_far and merged else ()
+        paid = self.hold_varies(cpu, blocks) if self.hold_varies is not None else blocks
         if self.pages_are_zeroed:
-            far = [*far, (self.k.cold_insert, blocks)]
-        yield Burst((insert, blocks), (self.k.buddy_merge, merged), *far)
+            far = [*far, (self.k.cold_insert, paid)]
+        yield Burst((insert, paid), (self.k.buddy_merge, merged), *far)
         if self.lines.any:
             yield from self.lines.buddy(cpu, zone, pages, (), max((order for order, _, _ in runs), default=0))
 

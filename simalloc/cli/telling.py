@@ -99,6 +99,24 @@ def tell_of_published(scenario: Scenario, folder: Path, result: Result) -> None:
             typer.echo(f"published: {note}", err=True)
 
 
+def tell_of_estimates(scenario: Scenario) -> None:
+    """Say, on stderr, which presets run page faults whose costs nobody has measured or fitted on that machine."""
+    from simalloc.hardware import preset  # noqa: PLC0415
+
+    faulting = {
+        case.machine.preset: case.machine.costs for case in scenario.cases if case.workload.kind == "page-fault"
+    }
+    for name, changed in faulting.items():
+        costs = [cost for cost in ("page_fault", "lru_page") if cost not in changed]
+        estimated = [cost for cost in costs if preset(name).parameters[cost].kind == "estimated"]
+        if estimated:
+            typer.echo(
+                f"page-fault: {name} has only an estimate of {' and '.join(estimated)}. Compare allocators with it; do "
+                "not take its scores and shares for this machine's",
+                err=True,
+            )
+
+
 def print_lock_stat(result: Result) -> None:
     """Print each case's lock statistics as /proc/lock_stat does."""
     from simalloc.results import LockStatError, lock_stat_rows, lock_stat_text  # noqa: PLC0415

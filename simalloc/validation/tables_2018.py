@@ -7,6 +7,11 @@ from simalloc.validation.table import Band, Limits, Table
 
 SKYLAKE, DESKTOP = "Skylake-EP, 112 CPUs", "Haswell desktop, 8 CPUs"
 
+OWN_WORK = (
+    "own work a page is constant here; in reality it grows with the batch, and the sum falls. Busy siblings and shared "
+    "memory (workload.smt_slowdown, memory_load) lower it at all batches about alike"
+)
+
 SIZES = Table(
     name="pcp-sizes",
     about="Batch and high by size of zone, as kernels up to 4.18 and from 4.19 to 5.13 compute them",
@@ -77,7 +82,7 @@ FAULTS = Table(
             why="three costs fitted to six figures leave 9 points at batch 31",
             where={"label": (SKYLAKE,), "metric": ("contention",), "batch": (31, 511)},
             target=Limits(5, 5),
-            missing="own work a page is constant here; in reality it grows with the batch, and the sum falls",
+            missing=OWN_WORK,
         ),
         Band(
             rows="Skylake-EP: both locks together at the other batches",
@@ -86,7 +91,7 @@ FAULTS = Table(
             why="as at 31 and 511",
             where={"label": (SKYLAKE,), "metric": ("contention",)},
             target=Limits(5, 5),
-            missing="own work a page is constant here; in reality it grows with the batch, and the sum falls",
+            missing=OWN_WORK,
         ),
         Band(
             rows="Skylake-EP: share of each lock",
@@ -95,7 +100,8 @@ FAULTS = Table(
             why="two FIFO queues needed nearly alike: all wait at the one needed a little more",
             where={"label": (SKYLAKE,), "metric": ("zone_lock_share", "lru_lock_share")},
             target=Limits(8, 8),
-            missing="what spreads the change-over from zone->lock to lru_lock over batches 127 to 511",
+            missing="the change-over from zone->lock to lru_lock is spread over batches 127 to 511 in reality; the "
+            "kernel's way of unmapping (workload.gather) spreads it, and other batches are as far off then",
         ),
         Band(
             rows="desktop: score at batch 31",

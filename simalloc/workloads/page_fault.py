@@ -4,16 +4,20 @@ What happens to a page is that of Linux v4.17 (97334162e4d7) and its neighbours:
 it, and puts it on a per-CPU pagevec; every 15 pages those go to the node's LRU list under its lru_lock
 (mm/swap.c: pagevec_lru_add). Unmapping takes pages off the LRU, again under lru_lock once per pagevec, and frees them
 as a list (release_pages, free_unref_page_list).
+
+Four things are left out unless a scenario asks for them, because with all of them the published shares of both locks
+are not met better (docs/model.md has the figures): `gather`, `hold_variation`, `smt_slowdown` and `memory_load`.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
+import numpy as np
 from pydantic import Field
 
 from simalloc.allocators import Allocator, KernelSteps
-from simalloc.machine import Cpu, Program, SpinLock
+from simalloc.machine import Burst, Cpu, Program, SpinLock, Step
 from simalloc.memory import MigrateType, NoPages
 from simalloc.workloads.arrivals import stream
 from simalloc.workloads.base import Measured
@@ -21,6 +25,18 @@ from simalloc.workloads.steady import SteadySpec, SteadyWorkload
 
 PAGEVEC = 15
 """Pages in a pagevec. Linux v4.17: PAGEVEC_SIZE."""
+
+ARRAY = 510
+"""Pages in an array of pages to free. Linux v4.17: MAX_GATHER_BATCH, with pages of 4 KiB."""
+
+GATHERED = 10000 // ARRAY * ARRAY
+"""Pages unmapped at most before any is freed. Linux v4.17: MAX_GATHER_BATCH_COUNT arrays; their first 8 left aside."""
+
+LRU_BATCH = 32
+"""Pages taken off the LRU list at most in a hold of lru_lock. Linux v4.17, release_pages(): SWAP_CLUSTER_MAX."""
+
+SMOOTHING = 16
+"""Pagevecs over which a CPU's share of busy time is averaged."""
 
 
 class PageFaultSpec(SteadySpec):
@@ -34,6 +50,27 @@ class PageFaultSpec(SteadySpec):
     unmapping: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.4,
         description="share of the processes that begin by unmapping; consistent if unmap_time comes out the same",
+    )
+
+    gather: bool = Field(
+        default=False,
+        description="unmap up to 9690 pages, then free them in arrays of 510, last page first, as the kernel does; "
+        "without it, 15 pages at a time",
+    )
+    hold_variation: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.0,
+        description="standard deviation over mean of what moving pages under a lock costs from one hold to the next; "
+        "published 99th percentiles of holds give 0.17 to 0.40 for a server, 0.07 to 0.10 for a desktop",
+    )
+    smt_slowdown: Annotated[float, Field(ge=1, le=4)] = Field(
+        default=1.0,
+        description="how many times as long own work takes while the other thread of the core is busy; "
+        "page_bench03 on a Broadwell says 1.85. The presets' own work is that of a thread whose sibling is busy",
+    )
+    memory_load: Annotated[float, Field(ge=0, le=20)] = Field(
+        default=0.0,
+        description="by how much own work takes longer if all CPUs of the machine are busy, because they share "
+        "memory: 1 for twice as long",
     )
 
     def pages_needed(self) -> int:
@@ -65,6 +102,51 @@ class PageFault(SteadyWorkload):
         nodes = {self.machine.topology.node(cpu.index) for cpu in self.machine.cpus}
         self.lru_lock: dict[int, SpinLock] = {node: steps.lock("lru_lock", of=f"node {node}") for node in sorted(nodes)}
         self._mapped: dict[int, list[int]] = {}
+        self._draws: dict[int, np.random.Generator] = {}
+        if spec.hold_variation:
+            allocator.hold_varies = self._varied
+        self._slow_each_other = spec.smt_slowdown > 1 or spec.memory_load > 0
+        shape, cpus = steps.costs.shape, len(self.machine.cpus)
+        self._cores = shape.cores if shape else cpus
+        self._memory_load = spec.memory_load * cpus / (shape.cpus if shape else cpus)
+        self._busy: dict[int, float] = {}
+        self._last_seen: dict[int, tuple[int, int]] = {}
+
+    def _varied(self, cpu: Cpu, pages: int) -> int:
+        """Return how many pages' cost a hold pays that moves `pages`: so many on average, with an exponential tail."""
+        variation = self.spec.hold_variation
+        if not variation:
+            return pages
+        draws = self._draws.get(cpu.index)
+        if draws is None:
+            draws = self._draws[cpu.index] = stream(self.seed, 10, cpu.index)
+        return round(pages * (1 - variation + variation * draws.exponential()))
+
+    def _own_work(self, cpu: Cpu, step: Step, pages: int) -> Burst:
+        """Return own work on so many pages, and what a busy sibling and busy memory add to it.
+
+        The other CPUs do the same as this one, and are taken to be busy as often. A CPU that waits for a lock is not
+        busy: it runs PAUSE, which leaves the core to the other thread, and zeroes nothing.
+        """
+        if not self._slow_each_other:
+            return step * pages
+        busy = self._busy_share(cpu)
+        smt = self.spec.smt_slowdown - 1 if self._has_sibling(cpu) else 0.0
+        longer = (1 + smt * busy) * (1 + self._memory_load * busy) - 1
+        return Burst((step, pages), (self.work_step, round(step.cycles * pages * longer)))
+
+    def _busy_share(self, cpu: Cpu) -> float:
+        """Return the share of its time, lately, in which this CPU did not wait for a lock."""
+        clock, waited = self._last_seen.get(cpu.index, (0, 0))
+        busy = self._busy.get(cpu.index, 1.0)
+        if cpu.clock > clock:
+            busy += (1 - (cpu.waited - waited) / (cpu.clock - clock) - busy) / SMOOTHING
+        self._busy[cpu.index] = busy
+        self._last_seen[cpu.index] = (cpu.clock, cpu.waited)
+        return busy
+
+    def _has_sibling(self, cpu: Cpu) -> bool:
+        return cpu.index >= self._cores or cpu.index + self._cores < len(self.machine.cpus)
 
     def program(self, cpu: Cpu) -> Program[None]:
         """Touch and unmap, for ever, from a random place on."""
@@ -112,8 +194,12 @@ class PageFault(SteadyWorkload):
 
     def _run(self, cpu: Cpu, pages: list[int], *, unmapping: bool) -> Program[None]:
         yield self.phase(cpu, 20 * PAGEVEC * self.k.page_fault.cycles)
+        before = int(stream(self.seed, 11, cpu.index).random() * GATHERED) if self.spec.gather else 0
         while True:
-            if unmapping:
+            if unmapping and self.spec.gather:
+                yield from self._unmap_gathered(cpu, pages, before)
+                before = 0
+            elif unmapping:
                 yield from self._unmap(cpu, pages)
             while len(pages) < self.spec.mapping:
                 yield from self._touch(cpu, pages)
@@ -122,7 +208,7 @@ class PageFault(SteadyWorkload):
     def _touch(self, cpu: Cpu, pages: list[int]) -> Program[None]:
         """Fault in a pagevec's worth of pages and put them on the LRU list."""
         start = cpu.clock
-        yield self.k.page_fault * PAGEVEC
+        yield self._own_work(cpu, self.k.page_fault, PAGEVEC)
         before = len(pages)
         yield from self.allocator.alloc_pages_each(cpu, PAGEVEC, pages, mt=MigrateType.MOVABLE)
         if len(pages) < before + PAGEVEC:
@@ -135,11 +221,35 @@ class PageFault(SteadyWorkload):
         for start in range(0, len(pages), PAGEVEC):
             some = pages[start : start + PAGEVEC]
             since = cpu.clock
-            yield self.k.page_unmap * len(some)
+            yield self._own_work(cpu, self.k.page_unmap, len(some))
             yield from self._lru(cpu, "release_pages", len(some))
             yield from self.allocator.free_pages_bulk(cpu, some)
             self._spent("unmap", cpu, len(some), since)
         pages.clear()
+
+    def _unmap_gathered(self, cpu: Cpu, pages: list[int], before: int) -> Program[None]:
+        """The same as the kernel does it: unmap up to 19 arrays of pages, then release them array by array.
+
+        `before`: so many pages at the beginning have been unmapped before the run.
+        """
+        gathers = [pages[:before], *(pages[at : at + GATHERED] for at in range(before, len(pages), GATHERED))]
+        for number, some in enumerate(gathers):
+            arrays = [some[start : start + ARRAY] for start in range(0, len(some), ARRAY)]
+            for array in arrays if number else ():
+                since = cpu.clock
+                yield self._own_work(cpu, self.k.page_unmap, len(array))
+                self._spent("unmap", cpu, 0, since)
+            for array in arrays:
+                yield from self._release(cpu, array)
+        pages.clear()
+
+    def _release(self, cpu: Cpu, array: list[int]) -> Program[None]:
+        """Take the pages of an array off the LRU list and free them, last page first (`release_pages`)."""
+        since = cpu.clock
+        for start in range(0, len(array), LRU_BATCH):
+            yield from self._lru(cpu, "release_pages", min(LRU_BATCH, len(array) - start))
+        yield from self.allocator.free_pages_bulk(cpu, array[::-1])
+        self._spent("unmap", cpu, len(array), since)
 
     def _spent(self, phase: str, cpu: Cpu, pages: int, since: int) -> None:
         self.done(cpu, pages)
@@ -151,7 +261,7 @@ class PageFault(SteadyWorkload):
         cpu.site = site
         yield self.k.irq_save
         yield lock.acquire
-        yield self.k.lru_page * pages
+        yield self.k.lru_page * self._varied(cpu, pages)
         yield lock.release
         yield self.k.irq_restore
 

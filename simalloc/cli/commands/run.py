@@ -22,6 +22,7 @@ from simalloc.cli.telling import (
     print_lock_stat,
     print_result,
     refuse_files,
+    tell_of_estimates,
     tell_of_published,
     tell_of_recordings,
     window_of,
@@ -97,6 +98,7 @@ def run(
             if lock_stat:
                 print_lock_stat(result)
             tell_of_recordings(result)
+            tell_of_estimates(scenario)
             tell_of_published(scenario, find(file).resolve().parent, result)
             if out is not None:
                 code = _draw(result, out, files, code, to_stderr=format_ is not Format.TABLE)

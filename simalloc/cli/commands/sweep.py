@@ -15,7 +15,7 @@ from simalloc.cli.progress import display
 from simalloc.cli.saving import make_folder
 from simalloc.cli.signals import Interrupted
 from simalloc.cli.streams import telling, write_error
-from simalloc.cli.telling import print_result, print_swept, tell_of_published
+from simalloc.cli.telling import print_result, print_swept, tell_of_estimates, tell_of_published
 
 
 @app.command()
@@ -65,6 +65,7 @@ def sweep(
     with telling():
         print_result(scenario.about, swept.result)
         print_swept(swept, out)
+        tell_of_estimates(scenario)
         tell_of_published(scenario, find(file).resolve().parent, swept.result)
     if limits.reached:
         write_error(f"stopped: {limits.reached}; the same command does the rest")
