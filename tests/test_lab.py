@@ -14,8 +14,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from selenium import webdriver
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
 
 from simalloc.lab.asked import Asked, carried, origin_of, question_files, read_query, scenario_of, yaml_value
 from simalloc.lab.charts import chart, metrics
@@ -311,6 +313,51 @@ def test_behind_the_graph_are_locks_a_timeline_and_slow_motion(server: str, brow
     browser.switch_to.default_content()
     logged: list[dict[str, str]] = browser.get_log("browser")  # type: ignore[no-untyped-call]
     assert [entry for entry in logged if entry["level"] == "SEVERE"] == []
+
+
+NAMED = """
+const e = document.activeElement;
+const labels = e.labels && e.labels.length ? e.labels[0].textContent : '';
+const label = e.getAttribute('aria-label') || e.title || labels || e.textContent;
+const shows = e.tagName === 'IFRAME' || getComputedStyle(e).outlineStyle !== 'none';
+return [e.outerHTML.slice(0, 200), !!label.trim(), shows];
+"""
+"""What has the focus; whether a screen reader has a name for it, and whether one sees that it has the focus.
+
+Of a frame: something in it has."""
+
+
+def tab_to(browser: webdriver.Chrome, css: str) -> WebElement:
+    """Press Tab until `css` has the focus; everything on the way has a name, and shows that it has the focus."""
+    for _ in range(150):
+        ActionChains(browser).send_keys(Keys.TAB).perform()
+        if browser.execute_script("return document.activeElement === document.body"):
+            continue  # round the corner: the browser's own controls
+        element, is_named, shows = browser.execute_script(NAMED)
+        assert (element, is_named, shows) == (element, True, True)
+        if browser.execute_script("return document.activeElement.matches(arguments[0])", css):
+            return browser.switch_to.active_element
+    raise AssertionError(f"Tab does not reach {css}")
+
+
+def test_a_whole_session_by_keyboard_alone(server: str, browser: webdriver.Chrome) -> None:
+    browser.get(server)
+    tab_to(browser, "a[href*='q=1'][href*='predict']").send_keys(Keys.ENTER)
+    wait_for(lambda: "q=1" in browser.current_url and is_full(browser))
+    tab_to(browser, "#guess").send_keys("9" + Keys.ENTER)
+    wait_for(lambda: drawn_in(browser)["curves"])
+    tab_to(browser, "#key-machine-costs-irq_save").send_keys(Keys.ARROW_RIGHT)
+    wait_for(lambda: "set.machine.costs.irq_save=20" in browser.current_url and is_full(browser))
+    tab_to(browser, ".lab-chart .chart-svg").send_keys(Keys.ARROW_RIGHT)
+    wait_for(lambda: text_of(browser, ".lab-chart .chart-reading"))
+    tab_to(browser, "#part-recording > summary").send_keys(Keys.ENTER)
+    tab_to(browser, "#record").send_keys(Keys.ENTER)
+    wait_for(lambda: browser.find_elements(By.CLASS_NAME, "film"))
+    now = browser.find_element(By.CSS_SELECTOR, ".film-now")
+    before = now.text
+    tab_to(browser, ".film input[type=range]").send_keys(Keys.END)
+    wait_for(lambda: now.text != before)
+    assert "irq_save: 20" in tab_to(browser, "#yaml").text
 
 
 def test_two_pages_have_settings_of_their_own(server: str, browser: webdriver.Chrome) -> None:
