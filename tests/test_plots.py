@@ -168,7 +168,7 @@ def test_a_wrong_kind_in_a_scenario_is_located_and_a_right_one_proposed(tmp_path
     assert str(wrong.value) == (f"{file}:4:17: plots[1]: there is no figure 'contentoin'; did you mean \"contention\"?")
 
 
-@pytest.mark.parametrize(("kind", "fault"), [("contention", "has not what it shows"), ("pie", "no such figure")])
+@pytest.mark.parametrize(("kind", "fault"), [("contention", "lacks what it shows"), ("pie", "no such figure")])
 def test_a_kind_that_cannot_be_drawn_is_told_with_those_that_can(kind: str, fault: str) -> None:
     result = stored_result("nic-rx-2017")
     with pytest.raises(NoSuchFigure) as wrong:
@@ -184,7 +184,7 @@ def test_plot_draws_the_kinds_and_formats_asked_for(saved: Path) -> None:
 
 def test_plot_of_a_kind_that_the_run_has_not_is_exit_code_2(saved: Path) -> None:
     done = simalloc("plot", str(saved), "--kind", "contention")
-    assert (done.returncode, done.stderr.startswith("--kind: contention: this run has not")) == (2, True)
+    assert (done.returncode, done.stderr.startswith("--kind: contention: this run lacks")) == (2, True)
 
 
 def test_a_run_whose_plots_do_not_apply_is_saved_all_the_same(tmp_path: Path) -> None:

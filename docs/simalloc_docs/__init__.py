@@ -14,6 +14,7 @@ from simalloc_docs import (
     allocator_pages,
     command_page,
     explorable,
+    glossary_links,
     guide_list,
     list_pages,
     machine_pages,
@@ -57,4 +58,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("builder-inited", lambda app: write(Path(app.srcdir) / "generated", pages() | explorable.pages()))
     app.connect("missing-reference", references.resolve)
     app.connect("autodoc-process-signature", references.shorten)
+    app.connect("doctree-resolved", glossary_links.link_page)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -17,7 +17,7 @@ class DrainAll:
     the caller, who takes every pcp's lock in turn, since v6.0 (443c2accd1b6).
 
     The kernel spares CPUs whose lists it finds empty, by a read that races with their use. Here every list is drained:
-    what another CPU's lists hold right now is not known on local clocks, and finding out is as dear.
+    what another CPU's lists hold right now is not known on local clocks, and finding out costs as much.
 
     From v4.11 on one drain runs at a time (pcpu_drain_mutex, bd233f538d51): a second caller that wants all zones, as
     failed allocations do, goes on at once. `runs` counts the drains.

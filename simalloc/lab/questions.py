@@ -99,7 +99,7 @@ QUESTIONS = {
             "interrupt flag, costs 26 cycles. The kernel with the patch series (v4.11-rc) turns preemption off "
             "instead: the task then stays on its CPU, but interrupts may come.",
             "Make saving the flag (PUSHF + CLI) as cheap as 3 cycles. At which price of POPF do both kernels cost "
-            "the same now? Then make preemption dearer.",
+            "the same now? Then raise the price of preemption.",
             (
                 Knob("machine.costs.irq_save", (0, 3, 7, 12, 20, 30), "price of PUSHF + CLI (save)"),
                 Knob("machine.costs.preempt_disable", (0, 2, 5, 10, 20, 40), "price of turning preemption off"),

@@ -161,7 +161,7 @@ class Mcs(LockKind):
 class QSpinLock(Mcs):
     """Linux since v4.2: one waiter spins on the lock word (pending), further ones queue as in MCS.
 
-    The head of that queue is told so by its predecessor, when that gets the lock; if the section is shorter than this
+    The predecessor tells the head of that queue so, when it gets the lock itself; if the section is shorter than this
     takes, the rest is added to the hand-over.
     """
 

@@ -26,7 +26,7 @@ class Machine:
     """`cpus` CPUs with one event queue; a millisecond is `ghz` million cycles.
 
     `lockstep` makes every step an event; results are the same to the cycle, only slower. `shuffle_ties` orders events
-    of one cycle at random (seeded) instead of by CPU number, to show that nothing hangs on that order. What taking an
+    of one cycle at random (seeded) instead of by CPU number, to show that nothing depends on that order. What taking an
     interrupt costs is nothing, until `price_interrupts` says otherwise. `topology` says how far CPUs are apart.
     """
 

@@ -58,7 +58,7 @@ FIGURES: Table[Kind] = Table("drawing", _KINDS)
 
 
 class NoSuchFigure(Exception):  # noqa: N818
-    """The result has not what a figure shows, or there is no figure of that name; the text lists what there is."""
+    """The result lacks what a figure shows, or there is no figure of that name; the text lists what there is."""
 
 
 def applying(result: Result) -> list[str]:
@@ -77,7 +77,7 @@ def checked(result: Result, names: Sequence[str]) -> list[str]:
     there = applying(result)
     for name in names:
         if name not in there:
-            fault = "this run has not what it shows" if name in FIGURES else "there is no such figure"
+            fault = "this run lacks what it shows" if name in FIGURES else "there is no such figure"
             raise NoSuchFigure(f"{name}: {fault}; figures of this run: {', '.join(there) or 'none'}")
     return list(dict.fromkeys(names))
 

@@ -1,4 +1,4 @@
-"""What a figure hangs on most: a bar a lever, from its change at the lower value to that at the upper."""
+"""What changes a figure most: a bar a lever, from its change at the lower value to that at the upper."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def draw(case: str, figure: Mapping[str, Any], step: float) -> Figure:
         axis.grid(visible=False, axis="y")
         axis.axvline(0, color=style.GREY, linewidth=1)
         axis.set_xlabel(f"change of {figure['figure']} (%), from {figure['value']:.4g} {figure['unit']}")
-        axis.set_title(f"{case}: what it hangs on")
+        axis.set_title(f"{case}: what changes it most")
         handles = [
             Patch(facecolor=style.colour(0), label=f"{100 * step:g} % lower"),
             Patch(facecolor=style.colour(1), hatch="//", edgecolor="white", label=f"{100 * step:g} % higher"),

@@ -153,7 +153,7 @@ class Plots:
         if name not in kinds:
             raise AttributeError(f"there is no figure {name!r}; there are {', '.join(kinds)}")
         if not kinds[name].applies(self._result):
-            raise AttributeError(f"this result has not what {name!r} shows; it has {', '.join(dir(self)) or 'none'}")
+            raise AttributeError(f"this result lacks what {name!r} shows; it has {', '.join(dir(self)) or 'none'}")
         return lambda: kinds[name].draw(self._result)
 
     def __dir__(self) -> list[str]:

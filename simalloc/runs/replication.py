@@ -33,7 +33,7 @@ def first_round(scenario: Scenario, case: Case) -> int:
 def next_round(scenario: Scenario, case: Case, runs: Sequence[CaseResult]) -> range:
     """Return which replications are to follow these; none if they are enough.
 
-    It hangs on the figures alone: with an interval to reach, rounds as large as the first follow until it is reached.
+    It depends on the figures alone: with an interval to reach, rounds as large as the first follow until it is reached.
     """
     until = scenario.replications
     if not isinstance(until, ReplicationsSpec) or len(runs) >= until.at_most or _known(case, runs, until.within):

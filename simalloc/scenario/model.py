@@ -289,7 +289,7 @@ class Scenario(Strict):
         return hashlib.sha256(f"{content} {' '.join(prices + code)}".encode()).hexdigest()[:16]
 
     def digests(self) -> list[str]:
-        """Return, for each case of a scenario without a sweep, a hash of all that its figures hang on but the program.
+        """Return, for each case of a scenario without a sweep, a hash of all that decides its figures but the program.
 
         Other labels, and what is published, are left out, so that adding a label leaves a case's hash as it is.
         """

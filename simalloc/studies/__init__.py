@@ -1,4 +1,4 @@
-"""Studies of one case: what a figure hangs on (sensitivity), and which sizes meet a goal (tuning)."""
+"""Studies of one case: what changes a figure most (sensitivity), and which sizes meet a goal (tuning)."""
 
 from simalloc.studies.elasticity import Effect, Sensitivity, SpeedUp, sensitivity, speed_ups
 from simalloc.studies.global_indices import Index, check_samples, range_of, sobol

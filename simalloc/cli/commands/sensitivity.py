@@ -1,4 +1,4 @@
-"""`simalloc sensitivity`: what a result hangs on."""
+"""`simalloc sensitivity`: what changes a result most."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def sensitivity(
     plugin: Plugins = None,
     format_: Annotated[TextFormat, typer.Option("--format", help="what to print")] = TextFormat.TABLE,
 ) -> None:
-    """Say which cost, size or step a result hangs on: elasticities, virtual speed-ups, Sobol indices."""
+    """Say which cost, size or step changes a result most: elasticities, virtual speed-ups, Sobol indices."""
     from simalloc.scenario import load  # noqa: PLC0415
     from simalloc.studies import (  # noqa: PLC0415
         check_samples,
