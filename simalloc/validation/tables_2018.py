@@ -8,8 +8,8 @@ from simalloc.validation.table import Band, Limits, Table
 SKYLAKE, DESKTOP = "Skylake-EP, 112 CPUs", "Haswell desktop, 8 CPUs"
 
 OWN_WORK = (
-    "own work a page is constant here; in reality it grows with the batch, and the sum falls. Busy siblings and shared "
-    "memory (workload.smt_slowdown, memory_load) lower it at all batches about alike"
+    "own work a page is constant here; in reality it grows with the batch, and the sum falls. With "
+    "workload.smt_slowdown and memory_load, fits did not come nearer"
 )
 
 SIZES = Table(
@@ -100,8 +100,8 @@ FAULTS = Table(
             why="two FIFO queues needed nearly alike: all wait at the one needed a little more",
             where={"label": (SKYLAKE,), "metric": ("zone_lock_share", "lru_lock_share")},
             target=Limits(8, 8),
-            missing="the change-over from zone->lock to lru_lock is spread over batches 127 to 511 in reality; the "
-            "kernel's way of unmapping (workload.gather) spreads it, and other batches are as far off then",
+            missing="what spreads the change-over from zone->lock to lru_lock over batches 127 to 511; the kernel's "
+            "way of unmapping (workload.gather) does so too little",
         ),
         Band(
             rows="desktop: score at batch 31",

@@ -5,8 +5,8 @@ it, and puts it on a per-CPU pagevec; every 15 pages those go to the node's LRU 
 (mm/swap.c: pagevec_lru_add). Unmapping takes pages off the LRU, again under lru_lock once per pagevec, and frees them
 as a list (release_pages, free_unref_page_list).
 
-Four things are left out unless a scenario asks for them, because with all of them the published shares of both locks
-are not met better (docs/model.md has the figures): `gather`, `hold_variation`, `smt_slowdown` and `memory_load`.
+Four things are left out unless a scenario asks for them, because fits with them met the published shares of both
+locks no better (docs/model.md has the figures): `gather`, `hold_variation`, `smt_slowdown` and `memory_load`.
 """
 
 from __future__ import annotations
