@@ -158,7 +158,7 @@ def test_report_of_nothing_and_into_nowhere_and_of_wrong_figures_says_so(tmp_pat
     with pytest.raises(ScenarioError, match=r"a\.html: cannot be written: No such file"):
         report(tmp_path, tmp_path / "no" / "a.html")
     with_plots("pagealloc-2017", "contention").save(tmp_path)
-    with pytest.raises(ScenarioError, match="plots: contention: this run has not"):
+    with pytest.raises(ScenarioError, match="plots: contention: this run lacks"):
         report(tmp_path)
 
 
