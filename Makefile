@@ -6,12 +6,12 @@ PINNED := $(if $(CI),--constraint .ci/constraints.txt)
 BIN := .venv/bin
 
 
-.PHONY: validation run compiled docs-and-core core test lint types imports tests compiled-tests compiler scenarios notebooks course docs stored browser clean fuzz soak package lowest lock sbom man
+.PHONY: validation run compiled core test lint types imports tests compiled-tests compiler scenarios notebooks course docs stored browser clean fuzz soak package lowest lock sbom man
 
 run: .venv/installed
 	$(BIN)/simalloc run pagealloc-2017
 
-test: lint types imports tests scenarios notebooks docs-and-core compiled-tests package
+test: lint types imports tests scenarios notebooks docs package
 
 lint: .venv/dev
 	$(BIN)/ruff check .
@@ -72,12 +72,9 @@ CORE := $(shell find simalloc scenarios -name '*.py' -o -name '*.yaml' -o -name 
 
 compiled: $(COMPILED)/installed
 
-# The core for the tests below, where there is a C compiler; built on one core while the other builds the site.
+# The core for the tests below, where there is a C compiler.
 core: .venv/dev compiler
 	@if command -v cc >/dev/null; then $(MAKE) --no-print-directory $(COMPILED)/tools; fi
-
-docs-and-core: .venv/dev .venv/docs
-	$(MAKE) --no-print-directory --jobs 2 docs core
 
 # Tests of what simulates, on that wheel; where there is no C compiler they are skipped, and where CI=true they fail.
 compiled-tests: core
