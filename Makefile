@@ -6,7 +6,7 @@ PINNED := $(if $(CI),--constraint .ci/constraints.txt)
 BIN := .venv/bin
 
 
-.PHONY: validation run compiled core test lint types imports tests compiled-tests compiler scenarios notebooks course docs stored browser clean fuzz soak package lowest lock sbom man
+.PHONY: validation run compiled test lint types imports tests compiled-tests compiler scenarios notebooks course docs stored browser clean fuzz soak package lowest lock sbom man
 
 run: .venv/installed
 	$(BIN)/simalloc run pagealloc-2017
@@ -72,13 +72,10 @@ CORE := $(shell find simalloc scenarios -name '*.py' -o -name '*.yaml' -o -name 
 
 compiled: $(COMPILED)/installed
 
-# The core for the tests below, where there is a C compiler.
-core: .venv/dev compiler
-	@if command -v cc >/dev/null; then $(MAKE) --no-print-directory $(COMPILED)/tools; fi
-
 # Tests of what simulates, on that wheel; where there is no C compiler they are skipped, and where CI=true they fail.
-compiled-tests: core
-	@if command -v cc >/dev/null; then $(BIN)/python -m tests.compiled $(COMPILED)/bin/python; \
+compiled-tests: .venv/dev compiler
+	@if command -v cc >/dev/null; then \
+		$(MAKE) --no-print-directory $(COMPILED)/tools && $(BIN)/python -m tests.compiled $(COMPILED)/bin/python; \
 	elif [ "$$CI" = true ]; then echo "no C compiler here: the compiled core cannot be tested"; exit 1; \
 	else echo "no C compiler here (Debian: gcc, python3-dev): the tests of the compiled core are skipped"; fi
 

@@ -299,7 +299,7 @@ def each_once(pieces: list[tuple[int, int, int]]) -> list[int]:
 PFNS = st.one_of(
     st.lists(st.integers(0, 400), max_size=300, unique=True),
     st.lists(st.tuples(st.integers(400, 1200), st.integers(1, 400), st.sampled_from((1, -1, 2))), max_size=8).map(
-        frames
+        each_once
     ),
 )
 """Lists of different frames: single ones, and runs in both directions, also beyond one chunk."""

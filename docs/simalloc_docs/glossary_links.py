@@ -26,10 +26,9 @@ def pattern(terms: Collection[str]) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w.-])({'|'.join(map(re.escape, longest_first))})(?:e?s)?(?![\w-])", re.IGNORECASE)
 
 
-def link(document: nodes.document, terms: Collection[str], address: Callable[[str], str]) -> list[str]:
-    """Link each term where `document` first uses it in prose, to `address(term)`; return the terms, in that order."""
+def link(document: nodes.document, terms: Collection[str], address: Callable[[str], str]) -> None:
+    """Link each term where `document` first uses it in prose, to `address(term)`."""
     left = {term.lower(): term for term in terms if term not in EVERYDAY}
-    found: list[str] = []
     for text in list(document.findall(nodes.Text)):
         if not left:
             break
@@ -41,10 +40,8 @@ def link(document: nodes.document, terms: Collection[str], address: Callable[[st
             if term is not None:
                 parts += [nodes.Text(text[done : match.start()]), _reference(match[0], address(term))]
                 done = match.end()
-                found.append(term)
         if parts:
             text.parent.replace(text, [*parts, nodes.Text(text[done:])])
-    return found
 
 
 def _is_inside(node: nodes.Node, kinds: tuple[type[nodes.Node], ...]) -> bool:
