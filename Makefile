@@ -4,7 +4,8 @@ PYTHON ?= python3
 # In CI the versions that were last seen to work; elsewhere what is newest.
 PINNED := $(if $(CI),--constraint .ci/constraints.txt)
 BIN := .venv/bin
-
+# Python compiles a module when it is first imported; pip would compile thousands that nobody imports, for a minute.
+INSTALL := install --quiet --disable-pip-version-check --no-compile
 
 .PHONY: validation run compiled test lint types imports tests compiled-tests compiler scenarios notebooks course docs stored browser clean fuzz soak package lowest lock sbom man
 
@@ -80,7 +81,7 @@ compiled-tests: .venv/dev compiler
 	else echo "no C compiler here (Debian: gcc, python3-dev): the tests of the compiled core are skipped"; fi
 
 $(COMPILED)/tools: $(COMPILED)/installed
-	$(COMPILED)/bin/pip install --quiet --disable-pip-version-check pytest pytest-xdist hypothesis distributed
+	$(COMPILED)/bin/pip $(INSTALL) pytest pytest-xdist hypothesis distributed
 	touch $@
 
 # A C compiler for CI: installed where this is Debian and we are root; nobody else needs one.
@@ -94,7 +95,7 @@ $(COMPILED)/installed: .venv/created $(CORE)
 	rm -rf $(COMPILED) build/wheels
 	HATCH_BUILD_HOOKS_ENABLE=1 $(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/wheels .
 	$(PYTHON) -m venv $(COMPILED)
-	$(COMPILED)/bin/pip install --quiet --disable-pip-version-check "$$(echo build/wheels/simalloc-*.whl)"
+	$(COMPILED)/bin/pip $(INSTALL) "$$(echo build/wheels/simalloc-*.whl)"
 	touch $@
 
 # Rewrite what tests compare exactly, and the schema. Look at the difference before you commit it.
@@ -119,7 +120,7 @@ package: .venv/dev
 	rm -rf build/dist build/clean
 	$(BIN)/python -m hatchling build -d build/dist
 	$(PYTHON) -m venv build/clean
-	build/clean/bin/pip install --quiet --disable-pip-version-check $(PINNED) build/dist/*.whl
+	build/clean/bin/pip $(INSTALL) $(PINNED) build/dist/*.whl
 	build/clean/bin/python -I tests/packaged.py
 
 # With the lowest version of every library that pyproject.toml allows: needs uv (pip install uv).
@@ -134,7 +135,7 @@ lock: .venv/dev .venv/docs
 
 # What a wheel brings with it, as CycloneDX; and a man page per command.
 sbom: package
-	$(BIN)/pip install --quiet --disable-pip-version-check cyclonedx-bom
+	$(BIN)/pip $(INSTALL) cyclonedx-bom
 	$(BIN)/cyclonedx-py environment build/clean/bin/python --output-file build/sbom.json
 
 man: .venv/dev
@@ -147,19 +148,19 @@ man: .venv/dev
 	touch $@
 
 .venv/installed: .venv/created pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check $(PINNED) --editable .
+	$(BIN)/pip $(INSTALL) $(PINNED) --editable .
 	touch $@
 
 .venv/dev: .venv/created pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check $(PINNED) --editable '.[dev]'
+	$(BIN)/pip $(INSTALL) $(PINNED) --editable '.[dev]'
 	touch $@ .venv/installed
 
 .venv/course: .venv/created pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check $(PINNED) --editable '.[notebooks]'
+	$(BIN)/pip $(INSTALL) $(PINNED) --editable '.[notebooks]'
 	touch $@ .venv/installed
 
 .venv/docs: .venv/created pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check $(PINNED) --editable '.[docs]'
+	$(BIN)/pip $(INSTALL) $(PINNED) --editable '.[docs]'
 	touch $@ .venv/installed
 
 clean:

@@ -6,6 +6,7 @@ signature means `simalloc.machine.Cpu` on a page. Parts of a scenario have their
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -21,13 +22,19 @@ if TYPE_CHECKING:
     from sphinx.environment import BuildEnvironment
 
 
+@cache
+def _parts() -> frozenset[str]:
+    """Return the names of a scenario's parts: once, because pydantic makes the schema anew each time it is asked."""
+    return frozenset(Scenario.model_json_schema()["$defs"])
+
+
 def resolve(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: Element) -> reference | None:
     """Return a link to the one documented object of this last name, None if there is none or more than one."""
     if node.get("refdomain") != "py":
         return None
     last = node["reftarget"].rpartition(".")[2]
     page, builder = node["refdoc"], app.builder
-    if last in Scenario.model_json_schema()["$defs"]:
+    if last in _parts():
         target, label = env.domains.standard_domain.anonlabels[anchor(last)]
         return make_refnode(builder, page, target, label, content)
     domain = env.domains.python_domain
