@@ -48,7 +48,9 @@ SETTLING_MS = 20.0
 class PageFaultSpec(SteadySpec):
     """The benchmark, in steady state from the beginning."""
 
-    kind: Literal["page-fault"] = Field(description="touch every page of a mapping, unmap it; a process on every CPU")
+    kind: Literal["page-fault"] = Field(
+        description="a process on every CPU touches every page of a mapping, then unmaps it"
+    )
     mapping: Annotated[int, Field(ge=PAGEVEC, le=1 << 20)] = Field(
         default=32768, description="pages in a mapping; the benchmark's is 128 MiB"
     )
