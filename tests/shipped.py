@@ -20,7 +20,14 @@ SHORTER = {
     "linux-alloc-bench-2023": ["sweep={machine.cpus: [1, 3, 6]}", "workload.pages=2048", "replications=2"],
     "locks": ["sweep={machine.cpus: [1, 8, 16]}", "workload.milliseconds=0.3", "replications=2"],
     "nic-rx-2017": ["workload.milliseconds=2", "workload.warmup_ms=2"],
-    "page-fault-2018": ["sweep={allocator.batch: [31, 511]}", "workload.milliseconds=0.5", "replications=2"],
+    "page-fault-2018": [
+        "sweep={allocator.batch: [31, 511]}",
+        "workload.milliseconds=0.5",
+        "workload.time_lapse=50",
+        "compare=[{label: 'Skylake-EP, 112 CPUs'}, "
+        "{label: 'Haswell desktop, 8 CPUs', machine: {preset: haswell-desktop, cpus: 8}}]",
+        "replications=2",
+    ],
     "pagealloc-2017": ["workload.batches=[1, 64, 4096]"],
 }
 """Settings beside those of stored results."""

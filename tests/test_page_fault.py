@@ -14,16 +14,19 @@ from simalloc.scenario import build
 
 
 class LruHolds(Instrument):
-    """How long lru_lock is held, by function, in cycles."""
+    """How long lru_lock is held, by function, in cycles; how often zone->lock is."""
 
     every_page = False
 
     def __init__(self) -> None:
         self.of: defaultdict[str, list[int]] = defaultdict(list)
+        self.zone = 0
 
     def lock_released(self, cpu: Cpu, lock: SpinLock, held: int) -> None:  # noqa: ARG002
         if lock.name == "lru_lock":
             self.of[lock.taken_in].append(held)
+        else:
+            self.zone += 1
 
 
 def scenario(cpus: int = 1, **workload: Any) -> dict[str, Any]:
@@ -36,11 +39,15 @@ def scenario(cpus: int = 1, **workload: Any) -> dict[str, Any]:
     }
 
 
-def lru_holds(**workload: Any) -> dict[str, list[int]]:
-    built, holds = build(scenario(**workload)), LruHolds()
+def watch(cpus: int = 1, **workload: Any) -> LruHolds:
+    built, holds = build(scenario(cpus, **workload)), LruHolds()
     system = build_model(built, built.cases[0], [holds])
     run_workload(built, system, built.cases[0].workload)
-    return holds.of
+    return holds
+
+
+def lru_holds(cpus: int = 1, **workload: Any) -> dict[str, list[int]]:
+    return watch(cpus, **workload).of
 
 
 def extra_work(cpus: int, **workload: Any) -> float:
@@ -88,6 +95,38 @@ def test_holds_vary_about_the_same_mean() -> None:
 def test_busy_cpus_slow_each_other(cpus: int, workload: dict[str, float], extra: float) -> None:
     """Four cores with two threads: a sibling runs from the fifth CPU on; half of the CPUs load memory half as much."""
     assert extra_work(cpus, **workload) == pytest.approx(extra, abs=0.02 + 0.02 * extra)
+
+
+def test_a_hold_is_longer_unless_the_sibling_waits() -> None:
+    """Eight CPUs of four cores nearly always wait for lru_lock: some holders' siblings do, others' have just got it."""
+    holds = set(lru_holds(8, smt_slowdown=1.6)["pagevec_lru_add"])
+    assert {round(held / 1000) for held in holds} == {15, 24}
+
+
+def test_siblings_and_steps_are_seen_alike_on_local_clocks_and_in_lockstep() -> None:
+    """A CPU that is ahead of others must not be seen to wait before it does."""
+    keys = {"smt_slowdown": 1.85, "starts_within_ms": 0.4, "time_lapse": 4, "gather": True, "milliseconds": 2}
+    built = build(scenario(8, **keys) | {"latency": False})
+    fast, slow = (run(built.model_copy(update={"lockstep": lockstep}), jobs=1) for lockstep in (False, True))
+    assert (fast.rows, fast.locks) == (slow.rows, slow.locks)
+
+
+def test_processes_in_step_touch_together_and_unmap_together() -> None:
+    """While 2000 pages are touched by all, nobody unmaps; begun anywhere, four in ten do at once."""
+    assert [
+        "release_pages" in lru_holds(8, mapping=2000, starts_within_ms=within, milliseconds=3) for within in (0, None)
+    ] == [False, True]
+
+
+def test_a_life_that_passes_faster_needs_the_zone_lock_as_often() -> None:
+    """A life needs zone->lock for all its pages but those that the pcp lists keep from phase to phase."""
+    keys = {"mapping": 16384, "gather": True, "starts_within_ms": 0}
+
+    def zone_holds_a_page(time_lapse: int) -> float:
+        watched = watch(milliseconds=400 / time_lapse, time_lapse=time_lapse, **keys)
+        return watched.zone / sum(sum(held // 1000 for held in holds) for holds in watched.of.values())
+
+    assert zone_holds_a_page(8) == pytest.approx(zone_holds_a_page(1), rel=0.03)
 
 
 @pytest.mark.parametrize(

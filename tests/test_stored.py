@@ -21,7 +21,14 @@ SHORT = {
     "atomic-blocks": ["workload.milliseconds=0.5", "workload.warmup_ms=1"],
     "pcp-buddy": ["sweep={machine.cpus: [4]}", "workload.milliseconds=0.5"],
     "pcp-owners": ["sweep={workload.faulted_by: [2]}", "workload.pages=512", "machine.cpus=8"],
-    "page-fault-2018": ["sweep={allocator.batch: [31, 511]}", "workload.milliseconds=3", "replications=2"],
+    "page-fault-2018": [
+        "sweep={allocator.batch: [31, 511]}",
+        "workload.milliseconds=3",
+        "workload.time_lapse=50",
+        "compare=[{label: 'Skylake-EP, 112 CPUs'}, "
+        "{label: 'Haswell desktop, 8 CPUs', machine: {preset: haswell-desktop, cpus: 8}}]",
+        "replications=2",
+    ],
 }
 """Settings for scenarios whose full run is long."""
 

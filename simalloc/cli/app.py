@@ -42,24 +42,25 @@ Overrides = Annotated[
 RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="where a run was saved")]
 Check = Annotated[
     bool,
-    typer.Option(
-        "--check", help="check all along: no page lost or given out twice, and what else `check: true` checks"
-    ),
+    typer.Option("--check", help="run under lockdep and follow every page; a broken rule gives exit code 1"),
 ]
 Plugins = Annotated[
     list[Path] | None,
     typer.Option("--plugin", metavar="FILE", help="Python file with your own allocator or workload; repeatable"),
 ]
 MaxTime = Annotated[
-    str | None, typer.Option(metavar="TIME", help="refuse or stop what takes longer, such as 20min; a day by default")
+    str | None,
+    typer.Option(metavar="TIME", help="refuse or stop a run that takes longer, such as 20min; a day by default"),
 ]
 MaxMemory = Annotated[
     str | None,
     typer.Option(
-        metavar="SIZE", help="refuse or stop what needs more, all processes together; most of what there is by default"
+        metavar="SIZE",
+        help="refuse or stop runs if all processes together need more, such as 8GiB; by default 90 % of "
+        "the available memory",
     ),
 ]
-Seed = Annotated[int | None, typer.Option(help="seed of everything random, over the scenario's")]
+Seed = Annotated[int | None, typer.Option(help="seed of all random numbers, instead of the scenario's")]
 
 
 def load_plugins(files: Iterable[Path] | None) -> None:

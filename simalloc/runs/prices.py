@@ -14,6 +14,7 @@ NOT_CYCLES = {
     "struct_page_lines": "cache lines",
     "llc_lines": "cache lines",
     "struct_page_shown": "share",
+    "smt_slowdown": "times",
 }
 """The parameters that count something else."""
 

@@ -23,10 +23,10 @@ Part = Annotated[int, Field(ge=1, le=1024)] | None
 class ShapeSpec(Strict):
     """How the machine is made up, where it is to differ from its preset."""
 
-    sockets: Part = Field(default=None, description="packages")
+    sockets: Part = Field(default=None, description="sockets, also called packages")
     nodes_per_socket: Part = Field(default=None, description="NUMA nodes a socket")
     llcs_per_node: Part = Field(default=None, description="last-level caches (CCX) a node")
-    cores_per_llc: Part = Field(default=None, description="cores that share one")
+    cores_per_llc: Part = Field(default=None, description="cores that share a last-level cache")
     threads_per_core: Part = Field(default=None, description="SMT siblings")
 
     @model_validator(mode="after")
@@ -38,11 +38,13 @@ class ShapeSpec(Strict):
 
 
 class LinesSpec(Strict):
-    """Which cache lines beside the lock's own CPUs take from each other; each can be switched alone."""
+    """Which cache lines CPUs take from each other, besides the lock's own; each can be switched on or off."""
 
     zone: bool = Field(default=True, description="`zone_lines` lines of struct zone move with zone->lock (an estimate)")
-    free_area: bool = Field(default=False, description="list heads of the orders changed, from who changed them last")
-    struct_pages: bool = Field(default=False, description="struct pages that another CPU used last")
+    free_area: bool = Field(
+        default=False, description="list heads of the orders that are changed come from the CPU that changed them last"
+    )
+    struct_pages: bool = Field(default=False, description="struct pages come from the CPU that used them last")
     counters: bool = Field(default=False, description="NR_FREE_PAGES: two atomic adds when a CPU's delta spills")
 
     def switches(self) -> LineSwitches:
@@ -55,17 +57,23 @@ class MachineSpec(Strict):
 
     preset: str = Field(default="seed-2017", description="cost model; `simalloc list machines`")
     cpus: Annotated[int, Field(ge=1, le=1024)] = Field(
-        default=1, description="CPUs, the first of the machine: first threads of all cores, then their siblings"
+        default=1,
+        description="how many CPUs, beginning with the first: first threads of all cores, then their siblings",
     )
     lock: str = Field(default="qspinlock", description="kind of every spinlock; `simalloc list locks`")
-    topology: ShapeSpec | None = Field(default=None, description="what it is made up of, over the preset's")
-    shared_lines: LinesSpec = Field(default=LinesSpec(), description="cache lines beside the lock's")
+    topology: ShapeSpec | None = Field(
+        default=None, description="sockets, nodes, caches and cores, where they differ from the preset's"
+    )
+    shared_lines: LinesSpec = Field(
+        default=LinesSpec(), description="which cache lines CPUs take from each other, besides the lock's own"
+    )
     costs: dict[str, Annotated[float, Field(ge=0, le=1e7)]] = Field(
         default={}, description="parameters of the cost model to change, in its unit (cycles)"
     )
     cheaper: dict[str, Annotated[float, Field(gt=0, le=100)]] = Field(
         default={},
-        description="virtual speed-up: steps, as ledgers name them, that cost so many % less; `simalloc sensitivity`",
+        description="virtual speed-up: names of steps, as in ledgers, and by how many % each costs less; see "
+        "`simalloc sensitivity`",
     )
 
     @field_validator("lock")

@@ -57,7 +57,9 @@ class Scenario(Strict):
     about: str = Field(default="", max_length=10000, description="what it shows, in a sentence")
     machine: MachineSpec = MachineSpec()
     memory: MemorySpec = MemorySpec()
-    allocator: AllocatorSpec = Field(default=AllocatorSpec(), description="allocator, or what all compared share")
+    allocator: AllocatorSpec = Field(
+        default=AllocatorSpec(), description="the allocator, or what all columns have in common"
+    )
     workload: Annotated[WorkloadSpec, OneOfKinds()] = Field(
         description="what runs on the CPUs; `simalloc list workloads`"
     )
@@ -69,8 +71,8 @@ class Scenario(Strict):
     )
     replications: Literal["auto"] | Annotated[int, Field(ge=1, le=1000)] | ReplicationsSpec = Field(
         default="auto",
-        description="runs of every case with other random numbers, for 95 % intervals; auto = 5 where another seed "
-        "gives other figures and one run gives no interval, else 1",
+        description="runs of every case with other random numbers, for 95 % intervals; auto = 5 if another seed "
+        "gives other figures and one run gives no interval, otherwise 1",
     )
     interrupts: list[InterruptSpec] = Field(
         default=[], max_length=1000, description="interrupts beside those of the workload"
@@ -84,27 +86,31 @@ class Scenario(Strict):
         "window with interrupts off, share of time waiting for zone->lock, pages parked on pcp lists",
     )
     check: bool = Field(
-        default=False, description="check all along that no page is lost or given out twice (slower); exit code 1 if so"
+        default=False,
+        description="follow every page and run lockdep (slower); exit code 1 if a page is lost or given out "
+        "twice, or if locks could deadlock",
     )
     instruments: list[InstrumentName] = Field(
         default=[],
         max_length=100,
-        description="instruments of plugins, whose figures stand in the table; `simalloc list instruments`",
+        description="instruments of plugins, whose figures are added to the table; `simalloc list instruments`",
     )
     compare: list[CaseSpec] = Field(
         default=[], max_length=1000, description="the columns to compare; the first is the baseline"
     )
     published: str | None = Field(
-        default=None, max_length=255, description="CSV of published figures to stand beside the simulated"
+        default=None,
+        max_length=255,
+        description="CSV file of published figures, which tables show beside the simulated ones",
     )
     calibration: CalibrationSpec = Field(default=CalibrationSpec(), description="for `simalloc calibrate`")
     plots: list[FigureName] | None = Field(
         default=None, description="figures to draw with the run; all that apply by default (`simalloc list figures`)"
     )
-    seed: Annotated[int, Field(ge=0, lt=1 << 63)] = Field(default=1, description="of everything random")
-    lockstep: bool = Field(default=False, description="every step an event: the same results, slower")
+    seed: Annotated[int, Field(ge=0, lt=1 << 63)] = Field(default=1, description="seed of all random numbers")
+    lockstep: bool = Field(default=False, description="make every step an event: gives the same results, but slower")
     tie_order: Literal["fixed", "shuffled"] = Field(
-        default="fixed", description="events of one cycle: by CPU number, or at random (seeded)"
+        default="fixed", description="order of events in the same cycle: by CPU number, or at random (from the seed)"
     )
 
     @cached_property

@@ -73,11 +73,13 @@ class MemorySpec(Strict):
     )
     min_free_kbytes: Annotated[int, Field(ge=128, le=1 << 30)] | None = Field(
         default=None,
-        description="sysctl vm.min_free_kbytes, KiB, split over the zones: what watermarks follow from; by default as "
-        "the kernel computes it",
+        description="sysctl vm.min_free_kbytes, KiB; it is divided among the zones, and watermarks follow from "
+        "it; by default as the kernel computes it",
     )
     transparent_hugepages: bool = Field(
-        default=True, description="they raise the default min_free_kbytes, as on most distributions"
+        default=True,
+        description="whether transparent huge pages are on, which raises the default min_free_kbytes, as on most "
+        "distributions",
     )
     percpu_pagelist_high_fraction: Annotated[int, Field(ge=8, le=1 << 30)] | None = Field(
         default=None,
@@ -86,18 +88,18 @@ class MemorySpec(Strict):
     )
     drain_on_failure: bool = Field(
         default=False,
-        description="a task whose allocation fails has all CPUs' pcp lists drained (by IPIs in v4.10, then workers, by "
-        "itself in v6.1) and tries again; CPUs may run less far ahead, so it is slower",
+        description="if a task's allocation fails, the pcp lists of all CPUs are drained (by IPIs in v4.10, then "
+        "by workers, from v6.1 on by the task), and it tries again; simulation is slower with this",
     )
     zones: Annotated[list[ZoneSpec], Field(min_length=1)] | None = Field(
         default=None,
-        description="the zones one by one instead, as `simalloc machine from-proc` writes them; those that are tried "
-        "first come first",
+        description="instead of `zone`: each zone on its own, as `simalloc machine from-proc` writes them, in the "
+        "order in which they are tried",
     )
     vmstat_ms: Annotated[float, Field(gt=0, le=1e6)] | None = Field(
         default=None,
-        description="every so many ms each CPU's vmstat worker lets its pcp high decay and drains what is idle (v6.7; "
-        "1000 in the kernel); CPUs begin at different times; without it no worker runs",
+        description="period of each CPU's vmstat worker, ms, which lets pcp high decay and drains idle lists "
+        "(v6.7; 1000 in the kernel); CPUs begin at different times; without it no worker runs",
     )
     span: str = Field(default="256MiB", description="fragmented: the part of the zone that has free pages")
     free_type: Literal["unmovable", "movable", "reclaimable"] = Field(
@@ -148,7 +150,8 @@ class AllocatorSpec(Strict):
         default=None, description="pages per refill and drain"
     )
     high: Annotated[int, Field(ge=1, le=1 << 24)] | None = Field(
-        default=None, description="pcp count at which a free drains; fixed, also where it would follow the load"
+        default=None,
+        description="pcp count at which a free drains; it is then fixed, even if the kernel would adapt it to the load",
     )
     batch_scale_max: Annotated[int, Field(ge=0, le=16)] | None = Field(
         default=None,
@@ -203,29 +206,31 @@ class CaseSpec(Strict):
     label: Annotated[str, Field(min_length=1, max_length=200)] = Field(
         description="the column's name in tables and figures"
     )
-    allocator: AllocatorSpec = Field(default=AllocatorSpec(), description="over the scenario's allocator")
-    workload: dict[str, Any] = Field(default={}, description="keys over the scenario's workload")
-    machine: dict[str, Any] = Field(default={}, description="keys over the scenario's machine")
+    allocator: AllocatorSpec = Field(
+        default=AllocatorSpec(), description="keys that replace those of the scenario's allocator"
+    )
+    workload: dict[str, Any] = Field(default={}, description="keys that replace those of the scenario's workload")
+    machine: dict[str, Any] = Field(default={}, description="keys that replace those of the scenario's machine")
 
 
 class InterruptSpec(Strict):
     """A source of interrupts, on every CPU or some, each with its own stream."""
 
-    name: Annotated[str, Field(min_length=1, max_length=100)] = Field(description="how tables call it")
-    arrivals: Pattern | Literal["recorded"] = Field(default="poisson", description="how they arrive")
+    name: Annotated[str, Field(min_length=1, max_length=100)] = Field(description="its name in tables")
+    arrivals: Pattern | Literal["recorded"] = Field(default="poisson", description="how interrupts arrive")
     hz: Annotated[float, Field(ge=1e-3, le=1e8)] = Field(default=1000.0, description="mean arrivals a second, per CPU")
     handler_cycles: Annotated[int, Field(ge=0, le=10**9)] = Field(
         default=1000, description="its handler's work in hardirq context, cycles; entry and exit come on top"
     )
     cpus: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = Field(
-        default=None, description="which CPUs; all by default"
+        default=None, description="numbers of the CPUs that it interrupts; all by default"
     )
     burst_on_us: BurstUs = Field(default=50.0, description="bursty: mean length of a burst, us")
     burst_off_us: BurstUs = Field(default=50.0, description="bursty: mean gap, us")
     times_us: list[Annotated[float, Field(ge=0, le=1e9)]] = Field(
-        default=[], description="recorded: when, us, ascending"
+        default=[], description="recorded: times of arrival, us, ascending"
     )
-    nmi: bool = Field(default=False, description="not maskable")
+    nmi: bool = Field(default=False, description="whether it is an NMI, which cannot be masked")
     nolock_pages: Annotated[int, Field(ge=0, le=64)] = Field(
         default=0,
         description="pages that its handler allocates without waiting, as BPF programs do (v6.15 on), and frees at the "
@@ -256,8 +261,10 @@ class ReplicationsSpec(Strict):
     narrow: those found are of less than 95 % (Law, Simulation Modeling and Analysis, 9.4.1). A larger `at_least` helps.
     """
 
-    at_least: Annotated[int, Field(ge=2, le=1000)] = Field(default=5, description="runs before a look at intervals")
-    at_most: Annotated[int, Field(ge=2, le=1000)] = Field(default=30, description="runs after which to stop anyway")
+    at_least: Annotated[int, Field(ge=2, le=1000)] = Field(default=5, description="runs before intervals are looked at")
+    at_most: Annotated[int, Field(ge=2, le=1000)] = Field(
+        default=30, description="runs after which to stop in any case"
+    )
     within: Annotated[float, Field(gt=0, le=100)] = Field(
         default=1.0, description="stop when each main figure's 95 % interval is within this many % of it"
     )
@@ -300,13 +307,17 @@ class PredictionSpec(Strict):
 class CalibrationSpec(Strict):
     """What `simalloc calibrate` fits and checks."""
 
-    fit: list[str] | None = Field(default=None, description="parameters to fit; all the preset calls fitted by default")
+    fit: list[str] | None = Field(
+        default=None, description="parameters to fit; by default all that the preset calls fitted"
+    )
     on: Selection = Field(
         default={}, description="workloads other than pagealloc: which published rows to fit on, such as {cpus: [1, 2]}"
     )
     priors: bool = Field(
         default=False,
-        description="let costs with a source be held near it while they are fitted: within 5 % if sourced, 15 if "
-        "derived, 50 if estimated, one standard deviation",
+        description="keep costs that have a source near it while they are fitted: within 5 % if sourced, 15 % if "
+        "derived, 50 % if estimated (one standard deviation)",
     )
-    predictions: list[PredictionSpec] = Field(default=[], description="checks of what the fit is worth")
+    predictions: list[PredictionSpec] = Field(
+        default=[], description="fits to some points that predict others, as a check of the fit"
+    )

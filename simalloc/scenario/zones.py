@@ -33,7 +33,7 @@ class ZoneSpec(Strict):
     """One zone, in pages."""
 
     name: Annotated[str, Field(min_length=1)] = Field(description="such as DMA32 or Normal")
-    node: Annotated[int, Field(ge=0)] = Field(default=0, description="NUMA node its memory is on")
+    node: Annotated[int, Field(ge=0)] = Field(default=0, description="NUMA node of its memory")
     start: Pages = Field(default=1 << 20, description="its first page frame (start_pfn)")
     span: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="page frames from its first to its last (spanned); its pages by default"
@@ -44,13 +44,14 @@ class ZoneSpec(Strict):
     low: Pages = Field(description="LOW watermark")
     high: Pages = Field(description="HIGH watermark")
     local_cpus: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="CPUs that share it in the kernel's arithmetic; those of its node by default"
+        default=None, description="CPUs among which the kernel divides its sizes; those of its node by default"
     )
     pcp_high: Pages | None = Field(
-        default=None, description="pcp high mark at the start, for kernels that adapt it; as computed by default"
+        default=None,
+        description="pcp high at the start, for kernels that adapt it; by default as the kernel computes it",
     )
     free_blocks: FreeBlocksSpec | None = Field(
-        default=None, description="free blocks at the start; without it, the largest that `free` makes"
+        default=None, description="free blocks at the start; without it, `free` pages in blocks as large as possible"
     )
 
     @model_validator(mode="after")

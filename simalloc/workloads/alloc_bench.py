@@ -27,7 +27,9 @@ Mode = Literal["bulk", "repeat", "rand"]
 class AllocBenchSpec(WorkloadSpec):
     """The benchmark's modes and lengths."""
 
-    kind: Literal["alloc-bench"] = Field(description="allocate many pages, meet, free them; on every CPU at once")
+    kind: Literal["alloc-bench"] = Field(
+        description="on every CPU at once: allocate many pages, wait for the others, free the pages"
+    )
     modes: Annotated[list[Mode], Field(min_length=1, max_length=3)] = Field(
         default=["bulk", "repeat"], description="bulk, repeat (same page again and again), rand (freed in random order)"
     )
@@ -36,17 +38,19 @@ class AllocBenchSpec(WorkloadSpec):
     )
     stands_for: Annotated[int, Field(ge=1, le=1 << 30)] = Field(
         default=1290240,
-        description="pages whose struct pages fill the caches as those of a thread do here; the published runs' number "
-        "by default, however few are simulated; 1: as many as there are",
+        description="pages of a thread for which the caches are simulated; by default those of the published "
+        "runs, even if fewer pages are simulated; 1: the pages that are simulated",
     )
     order: Annotated[int, Field(ge=0, le=10)] = Field(
         default=0, description="blocks of 2**order pages; `pages` and `repeats` then count blocks"
     )
     repeats: Annotated[int, Field(ge=1, le=10**9)] = Field(default=2000, description="calls of each kind in repeat")
     iterations: Annotated[int, Field(ge=1, le=100)] = Field(default=2, description="runs of each mode")
-    dropped: Annotated[int, Field(ge=0, le=100)] = Field(default=1, description="of them not reported, at the start")
+    dropped: Annotated[int, Field(ge=0, le=100)] = Field(
+        default=1, description="how many of the first iterations are not reported"
+    )
     start_within_us: Annotated[float, Field(ge=0, le=1e6)] = Field(
-        default=5.0, description="threads leave each barrier at random within so many us, as woken threads do"
+        default=5.0, description="threads leave each barrier at random times within so many us, as woken threads do"
     )
 
     @model_validator(mode="after")

@@ -24,7 +24,10 @@ class Duration(Strict):
     constant: str | None = Field(default=None, description="always the same, such as 2us or 400 cycles")
     exponential: str | None = Field(default=None, description="exponential with this mean")
     empirical: list[str] | None = Field(
-        default=None, min_length=1, max_length=10000, description="drawn from this list, each as likely"
+        default=None,
+        min_length=1,
+        max_length=10000,
+        description="drawn at random from this list; all entries are equally likely",
     )
 
     @model_validator(mode="before")

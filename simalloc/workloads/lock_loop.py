@@ -18,7 +18,7 @@ from simalloc.workloads.steady import SteadySpec, SteadyWorkload
 class LockLoopSpec(SteadySpec):
     """One lock and nothing else; machine.lock says of which kind."""
 
-    kind: Literal["lock-loop"] = Field(description="think, take a lock, hold it, let go, on every CPU")
+    kind: Literal["lock-loop"] = Field(description="on every CPU: think, take a lock, hold it, release it")
     think: Duration = Field(default=Duration(exponential="5us"), description="own work between two sections")
     hold: Duration = Field(default=Duration(constant="100ns"), description="length of a section")
 

@@ -40,14 +40,14 @@ class MemoryPressureSpec(SteadySpec):
         description="readers fill the page cache of a full zone; kswapd, direct reclaim and drains make room"
     )
     isolated: Annotated[int, Field(ge=0, le=1023)] = Field(
-        default=1, description="CPUs, the last ones, that compute and allocate nothing (NOHZ_FULL)"
+        default=1, description="how many of the last CPUs compute and allocate nothing (NOHZ_FULL)"
     )
     read_cycles: Annotated[int, Field(ge=0, le=10**9)] = Field(
         default=2000, description="own work of a reader per page, cycles"
     )
     reclaim_cycles: Annotated[int, Field(ge=0, le=10**9)] = Field(
         default=10000,
-        description="work of reclaim per page beside locks and free, such as writing it out",
+        description="work of reclaim per page, such as writing it out; locks and the free come on top",
     )
 
     def pages_needed(self) -> int:

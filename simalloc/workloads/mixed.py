@@ -18,10 +18,14 @@ from simalloc.workloads.steady import SteadySpec, SteadyWorkload
 class Operation(Strict):
     """One of the things a CPU may do."""
 
-    do: Literal["alloc", "free"] = Field(description="allocate blocks, or free as many of those this CPU holds")
+    do: Literal["alloc", "free"] = Field(
+        description="allocate blocks, or free so many of the blocks that this CPU holds"
+    )
     pages: Annotated[int, Field(ge=1, le=4096)] = Field(default=1, description="how many blocks at a time")
     order: Annotated[int, Field(ge=0, le=10)] = Field(default=0, description="blocks of 2**order pages")
-    weight: Annotated[float, Field(gt=0, le=1e6)] = Field(default=1.0, description="how often, against the others")
+    weight: Annotated[float, Field(gt=0, le=1e6)] = Field(
+        default=1.0, description="how often it is done, relative to the weights of the others"
+    )
 
 
 class MixedSpec(SteadySpec):
@@ -32,7 +36,9 @@ class MixedSpec(SteadySpec):
     operations: Annotated[list[Operation], Field(min_length=1, max_length=100)] = Field(
         default=[Operation(do="alloc"), Operation(do="free")], description="what may be done, and how often"
     )
-    hold: Annotated[int, Field(ge=1, le=1 << 20)] = Field(default=1024, description="blocks of an order a CPU holds")
+    hold: Annotated[int, Field(ge=1, le=1 << 20)] = Field(
+        default=1024, description="blocks of each order that a CPU holds at most"
+    )
 
     @model_validator(mode="after")
     def _something_is_freed(self) -> MixedSpec:

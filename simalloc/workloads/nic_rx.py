@@ -49,15 +49,17 @@ class NicRxSpec(WorkloadSpec):
     kind: Literal["nic-rx"] = Field(description="receive packets by interrupt, softirq and poll, a page each")
     queues: Annotated[int, Field(ge=1, le=512)] = Field(default=8, description="receive queues; queue i is on CPU i")
     gbits: Load | None = Field(default=None, description="offered load of all queues together, Gbit/s of packet bytes")
-    queue_gbits: Load | None = Field(default=None, description="or of each queue, Gbit/s")
+    queue_gbits: Load | None = Field(default=None, description="instead of gbits: load of each queue, Gbit/s")
     queue_mpps: Annotated[float, Field(ge=1e-6, le=200)] | None = Field(
-        default=None, description="or of each queue, million packets a second; 148.8 fill 100 Gbit/s with the smallest"
+        default=None,
+        description="instead of gbits: load of each queue, million packets a second; 148.8 of the smallest "
+        "packets fill 100 Gbit/s",
     )
     packet_bytes: Annotated[int, Field(ge=64, le=1 << 16)] = Field(
-        default=1500, description="a packet fits in a page, or a block"
+        default=1500, description="bytes of a packet, which must fit in its page or block"
     )
     order: Annotated[int, Field(ge=0, le=10)] = Field(
-        default=0, description="blocks of 2**order pages, one for each packet; api: single only"
+        default=0, description="each packet gets a block of 2**order pages; only with api: single"
     )
     arrivals: Pattern | Literal["recorded"] = Field(default="poisson", description="how packets arrive at a queue")
     burst_on_us: BurstUs = Field(default=50.0, description="bursty: mean length of a burst, us")
@@ -66,13 +68,13 @@ class NicRxSpec(WorkloadSpec):
         default=[], description="recorded: when packets arrive at every queue, us, ascending"
     )
     moderation_us: Annotated[float, Field(ge=0, le=1e6)] = Field(
-        default=8.0, description="an interrupt comes so long after the first packet it is for, us"
+        default=8.0, description="time from the first packet that waits to the interrupt, us"
     )
     moderation_packets: Annotated[int, Field(ge=1, le=1 << 16)] = Field(
-        default=64, description="or as soon as so many packets wait"
+        default=64, description="the interrupt comes earlier if so many packets wait"
     )
     ring: Annotated[int, Field(ge=64, le=1 << 16)] = Field(
-        default=1024, description="packets that may wait; more are dropped"
+        default=1024, description="packets that may wait in a queue; further packets are dropped"
     )
     packet_cycles: Annotated[int, Field(ge=0, le=10**9)] = Field(
         default=3000, description="driver and protocol work per packet, in softirq, cycles"
@@ -82,8 +84,8 @@ class NicRxSpec(WorkloadSpec):
     )
     api: Literal["single", "bulk", "bulk-list"] = Field(
         default="single",
-        description="pages one by one, or 64 at a time as page_pool does, in an array or a list (one by one on "
-        "allocators without bulk API)",
+        description="pages one by one (single), or 64 at a time as page_pool does, in an array (bulk) or a list; "
+        "allocators without a bulk API take them one by one",
     )
     recycle: bool = Field(default=False, description="page_pool keeps pages that come back (cache 128, ring 1024)")
     freed_by: Literal["softirq", "task"] = Field(
@@ -93,14 +95,16 @@ class NicRxSpec(WorkloadSpec):
         default=1000, description="freed_by task: the application's work per packet, cycles"
     )
     socket: Annotated[int, Field(ge=1, le=1 << 20)] = Field(
-        default=4096, description="freed_by task: packets that may wait for the application; more are dropped"
+        default=4096,
+        description="freed_by task: packets that may wait for the application; further packets are dropped",
     )
     milliseconds: Annotated[float, Field(ge=0.01, le=1e5)] = Field(
         default=10.0, description="measured time, after the warm-up, ms"
     )
     warmup_ms: Annotated[float, Field(ge=0, le=1e5)] = Field(default=1.0, description="time not measured, ms")
     one_cpu: bool = Field(
-        default=False, description="show too what an allocation and a free cost in a task on one CPU, no interrupts"
+        default=False,
+        description="also show what an allocation and a free cost in a task on one CPU without interrupts",
     )
 
     @model_validator(mode="after")

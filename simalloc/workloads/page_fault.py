@@ -5,19 +5,21 @@ it, and puts it on a per-CPU pagevec; every 15 pages those go to the node's LRU 
 (mm/swap.c: pagevec_lru_add). Unmapping takes pages off the LRU, again under lru_lock once per pagevec, and frees them
 as a list (release_pages, free_unref_page_list).
 
-Four things are left out unless a scenario asks for them, because fits with them met the published shares of both
-locks no better (docs/model.md has the figures): `gather`, `hold_variation`, `smt_slowdown` and `memory_load`.
+Six things are left out unless a scenario asks for them; docs/model.md says what each does to the shares of both locks:
+`starts_within_ms` with `time_lapse`, `gather`, `hold_variation`, `smt_slowdown` (which presets may have) and
+`memory_load`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from simalloc.allocators import Allocator, KernelSteps
-from simalloc.machine import Burst, Cpu, Program, SpinLock, Step
+from simalloc.machine import Burst, Cpu, Instrument, Machine, Program, SpinLock, Step
 from simalloc.memory import MigrateType, NoPages
 from simalloc.workloads.arrivals import stream
 from simalloc.workloads.base import Measured
@@ -39,10 +41,16 @@ SMOOTHING = 16
 """Pagevecs over which a CPU's share of busy time is averaged."""
 
 
+SETTLING_MS = 20.0
+"""Time after the last process has started until a run in step is measured."""
+
+
 class PageFaultSpec(SteadySpec):
     """The benchmark, in steady state from the beginning."""
 
-    kind: Literal["page-fault"] = Field(description="touch every page of a mapping, unmap it; a process on every CPU")
+    kind: Literal["page-fault"] = Field(
+        description="a process on every CPU touches every page of a mapping, then unmaps it"
+    )
     mapping: Annotated[int, Field(ge=PAGEVEC, le=1 << 20)] = Field(
         default=32768, description="pages in a mapping; the benchmark's is 128 MiB"
     )
@@ -62,10 +70,11 @@ class PageFaultSpec(SteadySpec):
         description="standard deviation over mean of what moving pages under a lock costs from one hold to the next; "
         "published 99th percentiles of holds give 0.17 to 0.40 for a server, 0.07 to 0.10 for a desktop",
     )
-    smt_slowdown: Annotated[float, Field(ge=1, le=4)] = Field(
-        default=1.0,
-        description="how many times as long own work takes while the other thread of the core is busy; "
-        "page_bench03 on a Broadwell says 1.85. The presets' own work is that of a thread whose sibling is busy",
+    smt_slowdown: Annotated[float, Field(ge=1, le=4)] | None = Field(
+        default=None,
+        description="how many times as long own work, and moving pages under a lock, take while the other thread of "
+        "the core is busy; page_bench03 on a Broadwell says 1.85. Without it, what the preset says; one that says "
+        "nothing has the costs of a thread whose sibling is busy",
     )
     memory_load: Annotated[float, Field(ge=0, le=20)] = Field(
         default=0.0,
@@ -73,9 +82,24 @@ class PageFaultSpec(SteadySpec):
         "memory: 1 for twice as long",
     )
 
+    starts_within_ms: Annotated[float, Field(ge=0, le=1e4)] | None = Field(
+        default=None,
+        description="all processes begin to touch their first mapping within so many ms, as will-it-scale lets them "
+        "start, and stay about as far apart; without it, they begin anywhere in a mapping's life",
+    )
+    time_lapse: Annotated[float, Field(ge=1, le=100)] = Field(
+        default=1.0,
+        description="how many times as fast a mapping's life passes: mappings, what is gathered, the time in which "
+        "processes start, and pages that pcp lists keep from one phase to the next are so many times smaller",
+    )
+
     def pages_needed(self) -> int:
         """Return the most pages a process has."""
         return self.mapping + PAGEVEC
+
+    def sizes_in_lapse(self) -> tuple[int, int]:
+        """Return the pages of a mapping, and how many are gathered, with time_lapse."""
+        return max(PAGEVEC, round(self.mapping / self.time_lapse)), max(1, round(GATHERED / self.time_lapse))
 
     def main_figures(self) -> tuple[str, ...]:
         """Return what replications are to make precise."""
@@ -84,6 +108,38 @@ class PageFaultSpec(SteadySpec):
     def change_of(self) -> str:
         """Return the score: published tables give it against the first batch."""
         return "score"
+
+
+class Siblings(Instrument):
+    """Whether the other thread of the core waited for a lock, at the moment at which a CPU took one.
+
+    All CPUs have come as far as that moment. One that is ahead has said when it waited last, or since when it waits.
+    """
+
+    every_page = False
+
+    def __init__(self, machine: Machine, cores: int) -> None:
+        cpus = machine.cpus
+        self.of = {
+            cpu.index: cpus[other]
+            for cpu in cpus
+            for other in (cpu.index - cores, cpu.index + cores)
+            if 0 <= other < len(cpus)
+        }
+        self.wait: dict[int, bool] = dict.fromkeys(range(len(cpus)), False)
+        self._last = [(0, 0)] * len(cpus)
+
+    def lock_acquired(self, cpu: Cpu, lock: SpinLock, waited: int, contended: bool) -> None:
+        """Note a wait that has ended, and look at the sibling."""
+        if lock.is_private:
+            return
+        now = cpu.clock
+        if contended:
+            self._last[cpu.index] = now - waited, now
+        sibling = self.of.get(cpu.index)
+        if sibling is not None:
+            since, until = self._last[sibling.index]
+            self.wait[cpu.index] = since < now <= until or bool(sibling.waits and sibling.waits[0].since < now)
 
 
 class PageFault(SteadyWorkload):
@@ -103,37 +159,58 @@ class PageFault(SteadyWorkload):
         self.lru_lock: dict[int, SpinLock] = {node: steps.lock("lru_lock", of=f"node {node}") for node in sorted(nodes)}
         self._mapped: dict[int, list[int]] = {}
         self._draws: dict[int, np.random.Generator] = {}
-        if spec.hold_variation:
-            allocator.hold_varies = self._varied
-        self._slow_each_other = spec.smt_slowdown > 1 or spec.memory_load > 0
         shape, cpus = steps.costs.shape, len(self.machine.cpus)
-        self._cores = shape.cores if shape else cpus
+        cores = shape.cores if shape else cpus
+        self._smt = _smt_slowdown(spec, steps) - 1 if cpus > cores else 0.0
+        self._siblings = Siblings(self.machine, cores)
+        if spec.hold_variation or self._smt:
+            allocator.hold_varies = self._paid
+        self._slow_each_other = self._smt > 0 or spec.memory_load > 0
         self._memory_load = spec.memory_load * cpus / (shape.cpus if shape else cpus)
+        self._mapping, self._gathered = spec.sizes_in_lapse()
+        self._aside: dict[int, list[int]] = {}
+        self._waited: dict[tuple[int, str], int] = {}
         self._busy: dict[int, float] = {}
         self._last_seen: dict[int, tuple[int, int]] = {}
 
-    def _varied(self, cpu: Cpu, pages: int) -> int:
-        """Return how many pages' cost a hold pays that moves `pages`: so many on average, with an exponential tail."""
-        variation = self.spec.hold_variation
-        if not variation:
-            return pages
-        draws = self._draws.get(cpu.index)
-        if draws is None:
-            draws = self._draws[cpu.index] = stream(self.seed, 10, cpu.index)
-        return round(pages * (1 - variation + variation * draws.exponential()))
+    def prepare(self, machine: Machine, seed: int) -> Sequence[Instrument]:
+        """Watch the locks, and the siblings if they matter."""
+        watching = super().prepare(machine, seed)
+        return [*watching, self._siblings] if self._smt else watching
+
+    def _paid(self, cpu: Cpu, pages: int) -> int:
+        """Return how many pages' cost a hold pays that moves `pages`.
+
+        It varies with an exponential tail about the same mean, and a busy sibling makes it longer.
+        """
+        variation, paid = self.spec.hold_variation, float(pages)
+        if variation:
+            draws = self._draws.get(cpu.index)
+            if draws is None:
+                draws = self._draws[cpu.index] = stream(self.seed, 10, cpu.index)
+            paid *= 1 - variation + variation * draws.exponential()
+        return round(paid * self._beside_sibling(cpu))
+
+    def _beside_sibling(self, cpu: Cpu) -> float:
+        """Return how many times as long work takes beside the core's other thread.
+
+        That runs PAUSE where it waits for a lock, and leaves the core to this one.
+        """
+        index = cpu.index
+        return 1.0 if index not in self._siblings.of or self._siblings.wait[index] else 1 + self._smt
 
     def _own_work(self, cpu: Cpu, step: Step, pages: int) -> Burst:
         """Return own work on so many pages, and what a busy sibling and busy memory add to it.
 
-        The other CPUs do the same as this one, and are taken to be busy as often. A CPU that waits for a lock is not
-        busy: it runs PAUSE, which leaves the core to the other thread, and zeroes nothing.
+        The sibling is looked at when a lock is taken, a few steps before. As to memory, the other CPUs do the same as
+        this one, and are taken to be busy as often; a CPU that waits for a lock zeroes nothing.
         """
         if not self._slow_each_other:
             return step * pages
-        busy = self._busy_share(cpu)
-        smt = self.spec.smt_slowdown - 1 if self._has_sibling(cpu) else 0.0
-        longer = (1 + smt * busy) * (1 + self._memory_load * busy) - 1
-        return Burst((step, pages), (self.work_step, round(step.cycles * pages * longer)))
+        longer = self._beside_sibling(cpu)
+        if self._memory_load:
+            longer *= 1 + self._memory_load * self._busy_share(cpu)
+        return Burst((step, pages), (self.work_step, round(step.cycles * pages * (longer - 1))))
 
     def _busy_share(self, cpu: Cpu) -> float:
         """Return the share of its time, lately, in which this CPU did not wait for a lock."""
@@ -145,11 +222,12 @@ class PageFault(SteadyWorkload):
         self._last_seen[cpu.index] = (cpu.clock, cpu.waited)
         return busy
 
-    def _has_sibling(self, cpu: Cpu) -> bool:
-        return cpu.index >= self._cores or cpu.index + self._cores < len(self.machine.cpus)
-
     def program(self, cpu: Cpu) -> Program[None]:
         """Touch and unmap, for ever, from a random place on."""
+        if self.spec.starts_within_ms is not None:
+            if not self._mapped:
+                self._put_aside()
+            return self._run_from_start(cpu, self._mapped[cpu.index])
         if not self._mapped:
             self._map_beforehand()
         return self._run(cpu, self._mapped[cpu.index], unmapping=self._unmaps_first(cpu.index))
@@ -161,9 +239,7 @@ class PageFault(SteadyWorkload):
 
     def _map_beforehand(self) -> None:
         """Give every process a random part of its mapping, a batch at a time by turns, as if faulted in before."""
-        wanted = {
-            cpu.index: int(stream(self.seed, 9, cpu.index).random() * self.spec.mapping) for cpu in self.machine.cpus
-        }
+        wanted = {cpu.index: int(stream(self.seed, 9, cpu.index).random() * self._mapping) for cpu in self.machine.cpus}
         self._mapped = {index: [] for index in wanted}
         while wanted:
             for index in list(wanted):
@@ -194,16 +270,58 @@ class PageFault(SteadyWorkload):
 
     def _run(self, cpu: Cpu, pages: list[int], *, unmapping: bool) -> Program[None]:
         yield self.phase(cpu, 20 * PAGEVEC * self.k.page_fault.cycles)
-        before = int(stream(self.seed, 11, cpu.index).random() * GATHERED) if self.spec.gather else 0
+        before = int(stream(self.seed, 11, cpu.index).random() * self._gathered) if self.spec.gather else 0
         while True:
             if unmapping and self.spec.gather:
                 yield from self._unmap_gathered(cpu, pages, before)
                 before = 0
             elif unmapping:
                 yield from self._unmap(cpu, pages)
-            while len(pages) < self.spec.mapping:
+            while len(pages) < self._mapping:
                 yield from self._touch(cpu, pages)
             unmapping = True
+
+    def _run_from_start(self, cpu: Cpu, pages: list[int]) -> Program[None]:
+        """Touch and unmap, for ever, beginning when the others do."""
+        spread = (self.spec.starts_within_ms or 0.0) / self.spec.time_lapse
+        yield self.phase(cpu, max(self.machine.milliseconds(spread), PAGEVEC * self.k.page_fault.cycles))
+        pcp = self.allocator.zonelists[cpu.index][0].pcps[cpu.index]
+        while True:
+            while len(pages) < self._mapping:
+                yield from self._touch(cpu, pages)
+            self._keep(cpu, min(pcp.high, pcp.count) - pcp.high)
+            yield from self._unmap_gathered(cpu, pages, 0) if self.spec.gather else self._unmap(cpu, pages)
+            self._keep(cpu, pcp.count - pcp.batch // 2)
+
+    def _put_aside(self) -> None:
+        """Give every process, which has no page yet, what `_keep` needs, and its pcp list less than a batch."""
+        share = 1 - 1 / self.spec.time_lapse
+        for cpu in self.machine.cpus:
+            zone = self.allocator.zonelists[cpu.index][0]
+            self._mapped[cpu.index] = []
+            self._aside[cpu.index] = zone.take(round(share * zone.sizes.high) + 1, 0, MigrateType.MOVABLE)
+            for saw in self.machine.hooks.pages_owned:
+                saw(self._aside[cpu.index])
+            level = int(stream(self.seed, 8, cpu.index).random() * zone.sizes.batch)
+            zone.pcps[cpu.index].refill(zone.take(level, 0, MigrateType.MOVABLE), MigrateType.MOVABLE)
+        for zone in self.allocator.zones:
+            for view in self.allocator.views[zone]:
+                view.refresh()
+
+    def _keep(self, cpu: Cpu, pages: int) -> None:
+        """Take so many pages off the pcp list, or put so many there if negative, as far as time_lapse wants it.
+
+        A phase begins with a list that is full or empty, and does without zone->lock until it no longer is. Where the
+        phase is so many times shorter, so must this be.
+        """
+        moved = round(pages * (1 - 1 / self.spec.time_lapse))
+        pcp, aside = self.allocator.zonelists[cpu.index][0].pcps[cpu.index], self._aside[cpu.index]
+        if moved > 0:
+            aside += pcp.pop_many(MigrateType.MOVABLE, moved)
+        elif moved < 0 and aside:
+            some = aside[moved:]
+            del aside[moved:]
+            pcp.refill(some, MigrateType.MOVABLE)
 
     def _touch(self, cpu: Cpu, pages: list[int]) -> Program[None]:
         """Fault in a pagevec's worth of pages and put them on the LRU list."""
@@ -232,7 +350,8 @@ class PageFault(SteadyWorkload):
 
         `before`: so many pages at the beginning have been unmapped before the run.
         """
-        gathers = [pages[:before], *(pages[at : at + GATHERED] for at in range(before, len(pages), GATHERED))]
+        size = self._gathered
+        gathers = [pages[:before], *(pages[at : at + size] for at in range(before, len(pages), size))]
         for number, some in enumerate(gathers):
             arrays = [some[start : start + ARRAY] for start in range(0, len(some), ARRAY)]
             for array in arrays if number else ():
@@ -255,27 +374,62 @@ class PageFault(SteadyWorkload):
         self.done(cpu, pages)
         self.windows.add(f"{phase} pages", cpu.clock, pages)
         self.windows.add(f"{phase} cycles", cpu.clock, cpu.clock - since)
+        if self.spec.starts_within_ms is not None:
+            for lock in self.locks:
+                waited = self.lock_times.waited.get((cpu.index, lock), 0)
+                before = self._waited.get((cpu.index, lock), 0)
+                if waited > before:
+                    self.windows.add(f"{phase} {lock} waited", cpu.clock, waited - before)
+                    self._waited[cpu.index, lock] = waited
 
     def _lru(self, cpu: Cpu, site: str, pages: int) -> Program[None]:
         lock = self.lru_lock[self.machine.topology.node(cpu.index)]
         cpu.site = site
         yield self.k.irq_save
         yield lock.acquire
-        yield self.k.lru_page * self._varied(cpu, pages)
+        yield self.k.lru_page * (self._paid(cpu, pages) if self.allocator.hold_varies is not None else pages)
         yield lock.release
         yield self.k.irq_restore
 
+    def warmup_windows(self, series: list[float]) -> int:
+        """Leave out the time in which processes start, and 20 ms more; where they begin anywhere, ask MSER-5."""
+        if self.spec.starts_within_ms is None:
+            return super().warmup_windows(series)
+        start = self.machine.milliseconds((self.spec.starts_within_ms + SETTLING_MS) / self.spec.time_lapse)
+        return min(round(start / self.windows.length), len(series) // 2)
+
     def measured(self) -> list[Measured]:
-        """The benchmark's score, and what profiles show: shares of all cycles spent waiting for each lock."""
+        """The benchmark's score, and what profiles show: shares of all cycles spent waiting for each lock.
+
+        Where processes are in step, a run is no whole number of lives. Shares are then those of a life: what a page
+        waits in each phase, of the time it takes in both.
+        """
         figures = {figure.metric: figure for figure in super().measured()}
         cut = round(figures["warmup"].value * self.machine.milliseconds(1)) // self.windows.length
-        touch, unmap = (
-            sum(self.windows.series(f"{phase} cycles")[cut:]) / max(sum(self.windows.series(f"{phase} pages")[cut:]), 1)
-            for phase in ("touch", "unmap")
-        )
+
+        def per_page(phase: str, what: str) -> float:
+            sums = (sum(self.windows.series(f"{phase} {name}")[cut:]) for name in (what, "pages"))
+            return next(sums) / max(next(sums), 1)
+
+        touch, unmap = per_page("touch", "cycles"), per_page("unmap", "cycles")
         cycles = max(touch + unmap, 1)
         score = Measured("score", len(self.machine.cpus) * self.machine.ghz * 1e9 / cycles, "faults/s")
         figures["unmap_time"] = Measured("unmap_time", 100 * unmap / cycles, "%")
-        contention = Measured("contention", figures["wait_share"].value, "%")
         locks = [figures.pop(name) for name in ("zone_lock_share", "lru_lock_share")]
+        if self.spec.starts_within_ms is not None:
+            waits = [sum(per_page(phase, f"{lock} waited") for phase in ("touch", "unmap")) for lock in self.locks]
+            locks = [
+                Measured(figure.metric, 100 * wait / cycles, "%") for figure, wait in zip(locks, waits, strict=True)
+            ]
+            waited = 100 * sum(waits) / cycles
+            others = figures["hold_share"].value + figures["transfer_share"].value
+            figures["wait_share"] = Measured("wait_share", waited, "%")
+            figures["own_share"] = Measured("own_share", max(0.0, 100 - waited - others), "%")
+        contention = Measured("contention", figures["wait_share"].value, "%")
         return [score, *locks, contention, *figures.values()]
+
+
+def _smt_slowdown(spec: PageFaultSpec, steps: KernelSteps) -> float:
+    if spec.smt_slowdown is not None:
+        return spec.smt_slowdown
+    return steps.costs["smt_slowdown"] if "smt_slowdown" in steps.costs.parameters else 1.0

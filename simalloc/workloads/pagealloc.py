@@ -36,11 +36,12 @@ class PageAllocSpec(WorkloadSpec):
     )
     api: Literal["single", "bulk", "bulk-list"] = Field(
         default="single",
-        description="one call a page, or the bulk API (allocators that have one): into an array, where there is that, "
-        "or a list",
+        description="one call a page (single), or the bulk API if the allocator has one: into an array if it can "
+        "(bulk), or a list",
     )
     freed: Literal["together", "one by one"] = Field(
-        default="together", description="how pages that came in bulk are freed: as one list, or a call each"
+        default="together",
+        description="how pages that were allocated in bulk are freed: as one list, or with a call for each",
     )
     order: Annotated[int, Field(ge=0, le=10)] = Field(default=0, description="blocks of 2**order pages")
     context: Literal["task", "softirq", "hardirq"] = Field(
@@ -48,16 +49,17 @@ class PageAllocSpec(WorkloadSpec):
     )
     samples: Annotated[int, Field(ge=1, le=10**6)] = Field(default=15, description="outer repetitions")
     dropped: Annotated[int, Field(ge=0, le=10**6)] = Field(
-        default=2, validate_default=True, description="samples not reported, at the start"
+        default=2, validate_default=True, description="how many of the first samples are not reported"
     )
     neighbour: bool = Field(
         default=True,
-        description="between rounds another user of the CPU takes a page, or gives one back, so that rounds that "
-        "spill meet the pcp lists in every phase, as 10000 rounds on a live machine do",
+        description="between rounds another user of the CPU takes a page or gives one back; so rounds that "
+        "overflow the pcp lists find them in all their states, as 10000 rounds on a live machine do",
     )
     rounds: Literal["auto"] | Annotated[int, Field(ge=1, le=10**6)] = Field(
         default="auto",
-        description="inner rounds a sample; auto = enough for 4096 pages, at most 31 (the published one ran 10000)",
+        description="inner rounds of a sample; auto = enough for 4096 pages, but at most 31 (the published "
+        "benchmark ran 10000)",
     )
 
     @field_validator("batches")

@@ -29,19 +29,22 @@ class ExitSpec(WorkloadSpec):
     kind: Literal["exit"] = Field(description="processes fault their memory in, then all end at the same time")
     pages: Annotated[int, Field(ge=1, le=1 << 22)] = Field(default=16384, description="pages of a process")
     threads: Annotated[int, Field(ge=1, le=1024)] = Field(
-        default=1, description="CPUs that a process's pages were faulted in on, beginning with the one it ends on"
+        default=1,
+        description="on how many CPUs a process's pages are faulted in; the first is the one on which it ends",
     )
     faulted_by: Annotated[int, Field(ge=1, le=1024)] | None = Field(
-        default=None, description="CPUs, the first ones, that fault in the memory of all processes; all by default"
+        default=None, description="how many of the first CPUs fault in the memory of all processes; all by default"
     )
     stretch: Annotated[int, Field(ge=1, le=1 << 20)] = Field(
-        default=16, description="pages in a row of its address space that one of its threads has faulted in"
+        default=16, description="how many neighbouring pages of the address space one thread faults in"
     )
     touch: Duration = Field(default=Duration(exponential="500ns"), description="own work per fault")
     iterations: Annotated[int, Field(ge=1, le=100)] = Field(default=1, description="lives of the processes")
-    dropped: Annotated[int, Field(ge=0, le=99)] = Field(default=0, description="of them not reported, at the start")
+    dropped: Annotated[int, Field(ge=0, le=99)] = Field(
+        default=0, description="how many of the first lives are not reported"
+    )
     end_within_us: Annotated[float, Field(ge=0, le=1e6)] = Field(
-        default=5.0, description="processes begin to end at random within so many us"
+        default=5.0, description="processes begin to end at random times within so many us"
     )
 
     @model_validator(mode="after")

@@ -18,12 +18,13 @@ class ProducerConsumerSpec(SteadySpec):
     """Pairs of CPUs: CPU i allocates, CPU i + half of them frees."""
 
     kind: Literal["producer-consumer"] = Field(description="pages allocated on one CPU, freed on another")
-    produce: Duration = Field(default=Duration(exponential="200ns"), description="own work per page of who allocates")
-    consume: Duration = Field(default=Duration(exponential="200ns"), description="own work per page of who frees")
+    produce: Duration = Field(default=Duration(exponential="200ns"), description="work of the allocating CPU per page")
+    consume: Duration = Field(default=Duration(exponential="200ns"), description="work of the freeing CPU per page")
     order: Annotated[int, Field(ge=0, le=10)] = Field(default=0, description="blocks of 2**order pages")
     queue: Annotated[int, Field(ge=1, le=1 << 20)] = Field(
         default=256,
-        description="blocks that may be on their way; who finds it full sleeps a microsecond and looks again",
+        description="blocks that may be on their way; an allocating CPU that finds it full sleeps a microsecond "
+        "and looks again",
     )
 
     def pages_needed(self) -> int:

@@ -34,11 +34,12 @@ class PurgerSpec(SteadySpec):
     kind: Literal["purger"] = Field(
         description="pages allocated in faults on most CPUs, handed over in extents, and freed by a few CPUs"
     )
-    purgers: Annotated[int, Field(ge=1, le=1023)] = Field(default=1, description="CPUs, the last ones, that free")
+    purgers: Annotated[int, Field(ge=1, le=1023)] = Field(default=1, description="how many of the last CPUs free pages")
     extent: Annotated[int, Field(ge=1, le=1 << 16)] = Field(default=512, description="pages handed over at a time")
     touch: Duration = Field(default=Duration(exponential="500ns"), description="own work per fault")
     queue: Annotated[int, Field(ge=1, le=1 << 16)] = Field(
-        default=8, description="extents that may wait for a purger; who finds it full sleeps a microsecond"
+        default=8,
+        description="extents that may wait for a purger; a CPU that finds it full sleeps a microsecond and looks again",
     )
 
     def pages_needed(self) -> int:

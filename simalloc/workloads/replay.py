@@ -53,18 +53,22 @@ class ReplaySpec(WorkloadSpec):
         "relative to the scenario"
     )
     loop: Literal["open", "closed"] = Field(
-        default="open", description="open = at recorded times; closed = with recorded think times between"
+        default="open",
+        description="open = requests come at recorded times; closed = with the recorded think times between them",
     )
-    marker: str = Field(default="DRAINED", description="what stands before a marker of this text is left out")
+    marker: str = Field(default="DRAINED", description="everything before a marker with this text is left out")
     clock_ghz: Annotated[float, Field(gt=0, le=100)] | None = Field(
         default=None,
-        description="ticks a nanosecond of a trace whose clock counts, such as x86-tsc; the machine's by default",
+        description="ticks per nanosecond, for a trace whose clock counts ticks, such as x86-tsc; the machine's "
+        "by default",
     )
     copies: Annotated[int, Field(ge=1, le=1024)] = Field(
         default=1, description="how many times it runs at once, each on its share of the machine's CPUs"
     )
     event_cost: str = Field(
-        default="0ns", description="closed loop: what tracing one event took, out of each think time; such as 580cycles"
+        default="0ns",
+        description="closed loop: time that tracing one event took, such as 580cycles; it is subtracted from each "
+        "think time",
     )
 
     @field_validator("event_cost")

@@ -83,11 +83,15 @@ class SteadyWorkload(Workload):
         """Return own work of a random length up to `spread` cycles: CPUs do not start in step."""
         return self.work(int(stream(self.seed, 4, cpu.index).random() * spread))
 
+    def warmup_windows(self, series: list[float]) -> int:
+        """Return how many windows at the start are warm-up, from the operations in each."""
+        return mser5(series)
+
     def measured(self) -> list[Measured]:
         """Throughput, time per operation, and shares of all CPU cycles, after the warm-up."""
         self.lock_times.finish(self.machine)
         series = self.windows.series("operations")
-        cut = mser5(series)
+        cut = self.warmup_windows(series)
         seconds = (WINDOWS - cut) * self.windows.length / self.machine.ghz / 1e9
         operations = sum(series[cut:])
         cpus = len(self.machine.cpus)

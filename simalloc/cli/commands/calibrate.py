@@ -23,7 +23,10 @@ def calibrate(
     file: ScenarioFile,
     set_: Overrides = None,
     hold_out: Annotated[
-        str | None, typer.Option(metavar="KEY", help="leave out each label, metric or batch in turn, and predict it")
+        str | None,
+        typer.Option(
+            metavar="KEY", help="leave out one label, metric or batch after the other, and predict it from the rest"
+        ),
     ] = None,
     bootstrap: Annotated[
         int, typer.Option(min=0, max=100_000, metavar="N", help="parametric bootstrap: 95 % intervals from N fits")

@@ -29,7 +29,7 @@ def compare(
     every: Annotated[bool, typer.Option("--all", help="print every figure, not only those that tables show")] = False,
     plugin: Plugins = None,
 ) -> None:
-    """Put saved runs side by side: figures with changes and intervals, what differs in what they were asked, locks.
+    """Put saved runs side by side: figures with changes and intervals, what differs in their scenarios, locks.
 
     The first one named is what others are compared with. A /proc/lock_stat of a real kernel may be among them: then
     lock statistics are compared alone.

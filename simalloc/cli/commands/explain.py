@@ -17,7 +17,7 @@ def explain(
     plugin: Plugins = None,
     format_: Annotated[TextFormat, typer.Option("--format", help="what to print")] = TextFormat.TABLE,
 ) -> None:
-    """Show the steps of each path of an allocator, in each context, recorded from a run of them; and its sizes."""
+    """Show an allocator's sizes, and the steps of each of its paths in each context, recorded from a run."""
     from simalloc.runs.explain import explain as record  # noqa: PLC0415
     from simalloc.runs.explain import explain_text, explained_scenario, sizes  # noqa: PLC0415
 

@@ -20,13 +20,13 @@ def lab(
     ] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="port of the page")] = 8017,
     host: Annotated[
-        str, typer.Option(help="address to listen on; others than this computer's let others in")
+        str, typer.Option(help="address to listen on; any other than 127.0.0.1 may let other computers in")
     ] = "127.0.0.1",
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="open the page in a browser")] = True,
     jobs: Annotated[int, typer.Option(min=0, help="processes that simulate; 0 = one a core")] = 0,
     plugin: Plugins = None,
 ) -> None:
-    """Open a page with questions, sliders and graphs that fill while one watches. Needs the extra simalloc[lab]."""
+    """Open a page with questions, sliders and graphs that fill while you watch. It needs simalloc's extra `lab`."""
     from simalloc.scenario import ScenarioError, find, load  # noqa: PLC0415
     from simalloc.scenario.library import shipped  # noqa: PLC0415
 

@@ -28,7 +28,7 @@ class Kind(StrEnum):
 
 @app.command("list")
 def list_(kind: Annotated[Kind, typer.Argument(help="what to list")], plugin: Plugins = None) -> None:
-    """List what there is, a line each."""
+    """List allocators, workloads, machines and so on, one a line."""
     load_plugins(plugin)
     entries = _listing(kind)
     width = max(map(len, entries), default=0)

@@ -24,10 +24,14 @@ def about() -> None:
 @machine.command("from-proc")
 def from_proc(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="where zoneinfo is, and buddyinfo, pagetypeinfo, lscpu, sysctl")
+        Path,
+        typer.Argument(
+            metavar="DIR", help="folder with zoneinfo, and buddyinfo, pagetypeinfo, lscpu, sysctl if there are"
+        ),
     ],
     preset: Annotated[
-        str, typer.Option("--machine", metavar="PRESET", help="whose prices it pays; /proc tells none")
+        str,
+        typer.Option("--machine", metavar="PRESET", help="preset from which prices are taken, because /proc has none"),
     ] = "seed-2017",
     format_: Annotated[TextFormat, typer.Option("--format", help="table = YAML with comments")] = TextFormat.TABLE,
 ) -> None:

@@ -22,7 +22,7 @@ def new(
     kind: Annotated[Kind, typer.Argument(help="what to write")],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Python file to write, such as my_scheme.py")],
 ) -> None:
-    """Write a plugin to begin with: a scheme of your own that runs as it stands."""
+    """Write a plugin as a starting point: an allocator of your own that runs without a change."""
     from simalloc.api.skeleton import skeleton  # noqa: PLC0415
     from simalloc.scenario import ScenarioError  # noqa: PLC0415
 

@@ -24,7 +24,7 @@ def plot(
     folder: RunFolder,
     kind: Annotated[
         list[str] | None,
-        typer.Option(help="figure to draw, such as cycles; repeatable; without it, those the scenario asks for"),
+        typer.Option(help="figure to draw, such as cycles; repeatable; by default those that the scenario asks for"),
     ] = None,
     format_: Annotated[FigureFormat, typer.Option("--format", help="what to write")] = FigureFormat.BOTH,
     plugin: Plugins = None,

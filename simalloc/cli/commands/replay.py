@@ -22,34 +22,46 @@ def replay(
     trace: Annotated[
         Path,
         typer.Argument(
-            help="text of tracefs, `trace-cmd report` or `perf script`; plain, gzip or zstd; or a shipped one"
+            help="text of tracefs, `trace-cmd report` or `perf script` (plain, gzip or zstd), or the name of a "
+            "shipped trace"
         ),
     ],
     allocator: Annotated[str, typer.Option(help="an allocator; `simalloc list allocators`")],
     zoneinfo: Annotated[File, typer.Option(help="/proc/zoneinfo of the machine, saved before the recording")] = None,
-    pagetypeinfo: Annotated[File, typer.Option(help="its /proc/pagetypeinfo, for the free blocks")] = None,
-    buddyinfo: Annotated[File, typer.Option(help="its /proc/buddyinfo, where pagetypeinfo was not readable")] = None,
+    pagetypeinfo: Annotated[
+        File, typer.Option(help="/proc/pagetypeinfo of the machine, which lists free blocks")
+    ] = None,
+    buddyinfo: Annotated[
+        File, typer.Option(help="/proc/buddyinfo of the machine, if pagetypeinfo was not readable")
+    ] = None,
     machine: Annotated[
         str | None,
-        typer.Option(metavar="PRESET", help="tell cycles, lock waits and IRQ-off windows of this machine, too"),
+        typer.Option(
+            metavar="PRESET",
+            help="also print cycles, lock waits and windows with interrupts off, with the prices of this machine",
+        ),
     ] = None,
-    cpus: Annotated[int | None, typer.Option(min=1, help="CPUs of the machine; those traced by default")] = None,
-    copies: Annotated[int, typer.Option(min=1, help="replay so many at once, each on CPUs of its own")] = 1,
+    cpus: Annotated[int | None, typer.Option(min=1, help="number of CPUs; by default those in the trace")] = None,
+    copies: Annotated[int, typer.Option(min=1, help="how many copies to replay at once, each on CPUs of its own")] = 1,
     closed: Annotated[
-        bool, typer.Option("--closed", help="keep think times instead of points in time: faster code is done sooner")
+        bool,
+        typer.Option("--closed", help="keep think times instead of points in time, so that faster code is done sooner"),
     ] = False,
     event_cost: Annotated[
-        str | None, typer.Option(metavar="TIME", help="with --closed: what tracing an event took, such as 580cycles")
+        str | None,
+        typer.Option(metavar="TIME", help="with --closed: time that tracing an event took, such as 580cycles"),
     ] = None,
     clock_ghz: Annotated[
-        float | None, typer.Option(help="ticks a nanosecond of a trace whose clock counts, such as x86-tsc")
+        float | None, typer.Option(help="ticks per nanosecond, for a trace whose clock counts ticks, such as x86-tsc")
     ] = None,
-    marker: Annotated[str, typer.Option(help="leave out what stands before a marker of this text")] = "DRAINED",
+    marker: Annotated[str, typer.Option(help="leave out everything before a marker with this text")] = "DRAINED",
     set_: Overrides = None,
-    seed: Annotated[int | None, typer.Option(help="seed of everything random")] = None,
+    seed: Annotated[int | None, typer.Option(help="seed of all random numbers")] = None,
     out: Annotated[Path | None, typer.Option(help="folder for results and figures")] = None,
     format_: Annotated[TextFormat, typer.Option("--format", help="what to print")] = TextFormat.TABLE,
-    strict: Annotated[bool, typer.Option("--strict", help="exit with 1 if anything is not as recorded")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="exit code 1 if anything differs from the recording")
+    ] = False,
 ) -> None:
     """Replay a recorded trace of a kernel's page allocator, and compare what that kernel did with what is simulated."""
     from simalloc.cli.replay_text import replay_text  # noqa: PLC0415

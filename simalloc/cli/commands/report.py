@@ -17,7 +17,7 @@ def report(
     folder: RunFolder,
     out: Annotated[Path | None, typer.Option(help="file to write; without it, DIR/report.html")] = None,
     against: Annotated[
-        list[Path] | None, typer.Option(metavar="DIR", help="saved run to set this one beside; repeatable")
+        list[Path] | None, typer.Option(metavar="DIR", help="saved run to compare this one with; repeatable")
     ] = None,
     plugin: Plugins = None,
 ) -> None:

@@ -49,13 +49,17 @@ def run(
         ),
     ] = None,
     trace_from: Annotated[
-        str | None, typer.Option(metavar="TIME", help="record timelines from here, such as 1ms, not from the start")
+        str | None,
+        typer.Option(metavar="TIME", help="record timelines from this time on, such as 1ms; by default from the start"),
     ] = None,
     trace_for: Annotated[
-        str | None, typer.Option(metavar="TIME", help="record timelines for so long, such as 30us or 5000cycles")
+        str | None, typer.Option(metavar="TIME", help="record timelines for this long, such as 30us or 5000cycles")
     ] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="lockdep: report what can go wrong with locks, lists and pages; exit code 1")
+        bool,
+        typer.Option(
+            "--check", help="run under lockdep: report what can go wrong with locks, lists and pages, with exit code 1"
+        ),
     ] = False,
     lock_stat: Annotated[
         bool, typer.Option("--lock-stat", help="print lock statistics too, as /proc/lock_stat does")
@@ -63,7 +67,7 @@ def run(
     max_time: MaxTime = None,
     max_memory: MaxMemory = None,
 ) -> None:
-    """Run a scenario: save its results, print its table, draw figures, say where."""
+    """Run a scenario: save its results, print its table, draw figures, and say where they are."""
     from simalloc.runs.estimate import check_limits, estimate  # noqa: PLC0415
     from simalloc.runs.work import work_of  # noqa: PLC0415
     from simalloc.scenario import ScenarioError, find, load  # noqa: PLC0415

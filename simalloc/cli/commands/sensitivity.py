@@ -24,27 +24,34 @@ def sensitivity(
     file: ScenarioFile,
     set_: Overrides = None,
     figure: Annotated[
-        list[str] | None, typer.Option(metavar="METRIC", help="figure to explain; the workload's main ones without")
+        list[str] | None, typer.Option(metavar="METRIC", help="figure to explain; by default the workload's main ones")
     ] = None,
     vary: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="cost or key to vary; all costs, batch and high without; repeatable"),
+        typer.Option(metavar="NAME", help="cost or key to vary; repeatable; by default all costs, batch and high"),
     ] = None,
     step: Annotated[float, typer.Option(min=0.1, max=90, help="by how many % costs are varied, down and up")] = 10.0,
     cheaper: Annotated[
         float, typer.Option(min=0, max=100, help="virtual speed-up: make each step so many % cheaper; 0 leaves it out")
     ] = 20.0,
     sobol: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Sobol indices from N x (levers + 2) settings; N a power of 2")
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Sobol indices from N x (costs and keys varied + 2) settings; N must be a power of 2",
+        ),
     ] = 0,
     range_: Annotated[
         list[str] | None,
         typer.Option(
-            "--range", metavar="NAME=LOW,HIGH", help="range for Sobol indices, over that of the cost's kind; repeatable"
+            "--range",
+            metavar="NAME=LOW,HIGH",
+            help="range of a cost for Sobol indices; repeatable; by default all costs, in the range of their kind",
         ),
     ] = None,
     replications: Annotated[
-        int | None, typer.Option(min=1, max=1000, help="runs of each setting, over the scenario's")
+        int | None, typer.Option(min=1, max=1000, help="runs of each setting, instead of the scenario's number")
     ] = None,
     jobs: Annotated[int, typer.Option(min=0, help="processes; 0 = one a core. Results do not depend on it")] = 0,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="folder for sensitivity.json and figures")] = None,

@@ -21,26 +21,30 @@ from simalloc.cli.telling import print_result, print_swept, tell_of_estimates, t
 @app.command()
 def sweep(
     file: ScenarioFile,
-    out: Annotated[Path, typer.Option(help="folder for its runs; those that are there are not done again")],
+    out: Annotated[Path, typer.Option(help="folder for the runs; a run that is there already is not done again")],
     grid: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY=A,B,C", help="values of a key, beside those swept or instead of its own; repeatable"),
+        typer.Option(
+            metavar="KEY=A,B,C",
+            help="values of a key; they replace the key's values in the sweep, or add the key to it; repeatable",
+        ),
     ] = None,
     set_: Overrides = None,
     plugin: Plugins = None,
     seed: Seed = None,
     replications: Annotated[
-        int | None, typer.Option(min=1, max=1000, help="runs of each case, over the scenario's")
+        int | None, typer.Option(min=1, max=1000, help="runs of each case, instead of the scenario's number")
     ] = None,
     jobs: Annotated[int, typer.Option(min=0, help="processes; 0 = one a core. Results do not depend on it")] = 0,
     cluster: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler to do it, such as tcp://10.0.0.1:8786")
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Dask scheduler that distributes the runs, such as tcp://10.0.0.1:8786"),
     ] = None,
     check: Check = False,
     max_time: MaxTime = None,
     max_memory: MaxMemory = None,
 ) -> None:
-    """Run a scenario at every point, on all cores; stopped or killed, the same command goes on where it was."""
+    """Run a scenario at every point, on all cores. If it is stopped or killed, the same command goes on from there."""
     from simalloc.experiments import run_sweep  # noqa: PLC0415
     from simalloc.runs.estimate import check_limits, estimate  # noqa: PLC0415
     from simalloc.scenario import find, load  # noqa: PLC0415

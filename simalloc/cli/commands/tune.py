@@ -24,29 +24,37 @@ def tune(
     file: ScenarioFile,
     set_: Overrides = None,
     goal: Annotated[
-        str, typer.Option(metavar="METRIC", help="what is to be best; the workload's main figure as `throughput`")
+        str,
+        typer.Option(
+            metavar="METRIC", help="figure that should be best; `throughput` stands for the workload's main one"
+        ),
     ] = "throughput",
     most: Annotated[
-        bool | None, typer.Option("--most/--least", help="which is better; rates large, times small without it")
+        bool | None,
+        typer.Option(
+            "--most/--least", help="whether more is better or less; by default rates should be large and times small"
+        ),
     ] = None,
     limit: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="such as irq_off=20us, parked=500, lock_wait=5 (%); repeatable"),
+        typer.Option(
+            metavar="NAME=VALUE", help="limit to keep, such as irq_off=20us, parked=500, lock_wait=5 (%); repeatable"
+        ),
     ] = None,
     batch: Annotated[str, typer.Option(metavar="LOW,HIGH", help="batches to search, pages")] = "1,512",
     high: Annotated[str, typer.Option(metavar="LOW,HIGH", help="highs to search, pages; never below batch")] = "4,8192",
     budget: Annotated[
-        int, typer.Option(min=1, max=100_000, help="sizes to simulate, about; all if they are fewer")
+        int, typer.Option(min=1, max=100_000, help="about how many sizes to simulate; if there are fewer, all")
     ] = 60,
     replications: Annotated[
-        int | None, typer.Option(min=1, max=1000, help="runs of each size, over the scenario's")
+        int | None, typer.Option(min=1, max=1000, help="runs of each size, instead of the scenario's number")
     ] = None,
     jobs: Annotated[int, typer.Option(min=0, help="processes; 0 = one a core. Results do not depend on it")] = 0,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="folder for tune.json and the figure")] = None,
     plugin: Plugins = None,
     format_: Annotated[TextFormat, typer.Option("--format", help="what to print")] = TextFormat.TABLE,
 ) -> None:
-    """Search batch and high for a goal under limits; print the best, and the frontier of what it costs."""
+    """Search the batch and high that reach a goal best within limits; print them, and what other sizes give."""
     from simalloc.scenario import load  # noqa: PLC0415
     from simalloc.studies import questions  # noqa: PLC0415
     from simalloc.studies.tune import goal_of  # noqa: PLC0415

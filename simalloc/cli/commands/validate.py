@@ -18,14 +18,14 @@ from simalloc.cli.telling import show_progress
 @app.command()
 def validate(
     tables: Annotated[
-        list[str] | None, typer.Argument(metavar="[TABLE]...", help="published tables, by name; without one, all")
+        list[str] | None, typer.Argument(metavar="[TABLE]...", help="names of published tables; by default all")
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="only those that take a second or two")] = False,
-    names: Annotated[bool, typer.Option("--list", help="say which tables there are, and simulate nothing")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="run only tables that take a second or two")] = False,
+    names: Annotated[bool, typer.Option("--list", help="print the names of the tables, and simulate nothing")] = False,
     jobs: Annotated[int, typer.Option(min=0, help="processes; 0 = one a core. Results do not depend on it")] = 0,
     format_: Annotated[TextFormat, typer.Option("--format", help="what to print")] = TextFormat.TABLE,
 ) -> None:
-    """Simulate published tables: figures side by side, errors, bands, verdicts. Exit code 1 if a band is left."""
+    """Simulate published tables: print figures side by side, errors, bands, verdicts. Exit code 1 if a band is left."""
     from simalloc.scenario import ScenarioError  # noqa: PLC0415
     from simalloc.scenario.errors import suggestion  # noqa: PLC0415
     from simalloc.validation import NOT_SIMULATED, TABLES  # noqa: PLC0415
