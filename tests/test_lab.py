@@ -250,7 +250,8 @@ def drawn_in(browser: webdriver.Chrome) -> dict[str, Any]:
 
 
 def text_of(browser: webdriver.Chrome, css: str) -> str:
-    return " ".join(str(each.get_property("textContent")) for each in browser.find_elements(By.CSS_SELECTOR, css))
+    script = "return Array.from(document.querySelectorAll(arguments[0]), (each) => each.textContent).join(' ')"
+    return str(browser.execute_script(script, css))  # in one call: the page may replace them at any time
 
 
 def held_against_run(browser: webdriver.Chrome) -> None:
