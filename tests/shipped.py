@@ -21,12 +21,9 @@ SHORTER = {
     "locks": ["sweep={machine.cpus: [1, 8, 16]}", "workload.milliseconds=0.3", "replications=2"],
     "nic-rx-2017": ["workload.milliseconds=2", "workload.warmup_ms=2"],
     "page-fault-2018": [
-        "sweep={allocator.batch: [31, 511]}",
+        *SHORT["page-fault-2018"],
         "workload.milliseconds=0.5",
-        "workload.time_lapse=50",
-        "compare=[{label: 'Skylake-EP, 112 CPUs'}, "
-        "{label: 'Haswell desktop, 8 CPUs', machine: {preset: haswell-desktop, cpus: 8}}]",
-        "replications=2",
+        "compare.1.workload.milliseconds=0.5",
     ],
     "pagealloc-2017": ["workload.batches=[1, 64, 4096]"],
 }

@@ -25,8 +25,7 @@ SHORT = {
         "sweep={allocator.batch: [31, 511]}",
         "workload.milliseconds=3",
         "workload.time_lapse=50",
-        "compare=[{label: 'Skylake-EP, 112 CPUs'}, "
-        "{label: 'Haswell desktop, 8 CPUs', machine: {preset: haswell-desktop, cpus: 8}}]",
+        "compare.1.workload.milliseconds=3",
         "replications=2",
     ],
 }

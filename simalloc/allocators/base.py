@@ -335,6 +335,12 @@ class Allocator(BuddyPath, ABC):
         """Whether the allocation that runs there is one that no zone may give above its LOW watermark."""
         return (cpu.index, len(cpu.below)) in self._below_low
 
+    def refresh_views(self) -> None:
+        """Let every CPU see every zone as it is: for whoever has taken pages from a zone before the run."""
+        for views in self.views.values():
+            for view in views:
+                view.refresh()
+
     def _down_to_min(self, cpu: Cpu, order: int, mt: MigrateType, *, cold: bool) -> Program[int | None]:
         self._below_low.add((cpu.index, len(cpu.below)))
         pfn = yield from self._first_above_min(cpu, order, mt, cold=cold)

@@ -60,6 +60,11 @@ class Topology:
         """Return the NUMA node of the CPU."""
         return self._node[cpu]
 
+    def siblings(self, cpu: int) -> list[int]:
+        """Return the other threads of the CPU's core."""
+        cores = self.shape.cores
+        return [other for other in range(cpu % cores, self.shape.cpus, cores) if other != cpu]
+
     def transfer(self, source: int, target: int) -> int:
         """Return how many cycles it takes `target` to fetch a line that `source` has modified; 0 to itself."""
         row = self._rows.get(source)

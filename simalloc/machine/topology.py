@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 
@@ -21,6 +22,10 @@ class Topology(Protocol):
         """Return the NUMA node of the CPU."""
         ...
 
+    def siblings(self, cpu: int) -> Sequence[int]:
+        """Return the other threads of the CPU's core."""
+        ...
+
 
 class Uniform:
     """Every two CPUs are equally far from each other, on one node: `cycles` a cache line."""
@@ -36,3 +41,7 @@ class Uniform:
     def node(self, cpu: int) -> int:  # noqa: ARG002
         """Return 0: there is one node."""
         return 0
+
+    def siblings(self, cpu: int) -> Sequence[int]:  # noqa: ARG002
+        """Return none: every CPU has a core to itself."""
+        return ()

@@ -12,7 +12,7 @@ Six things are left out unless a scenario asks for them; docs/model.md says what
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -39,7 +39,6 @@ LRU_BATCH = 32
 
 SMOOTHING = 16
 """Pagevecs over which a CPU's share of busy time is averaged."""
-
 
 SETTLING_MS = 20.0
 """Time after the last process has started until a run in step is measured."""
@@ -90,7 +89,8 @@ class PageFaultSpec(SteadySpec):
     time_lapse: Annotated[float, Field(ge=1, le=100)] = Field(
         default=1.0,
         description="how many times as fast a mapping's life passes: mappings, what is gathered, the time in which "
-        "processes start, and pages that pcp lists keep from one phase to the next are so many times smaller",
+        "processes start, and (with starts_within_ms) pages that pcp lists keep from one phase to the next are so "
+        "many times smaller",
     )
 
     def pages_needed(self) -> int:
@@ -118,13 +118,13 @@ class Siblings(Instrument):
 
     every_page = False
 
-    def __init__(self, machine: Machine, cores: int) -> None:
+    def __init__(self, machine: Machine) -> None:
         cpus = machine.cpus
         self.of = {
             cpu.index: cpus[other]
             for cpu in cpus
-            for other in (cpu.index - cores, cpu.index + cores)
-            if 0 <= other < len(cpus)
+            for other in machine.topology.siblings(cpu.index)
+            if other < len(cpus)
         }
         self.wait: dict[int, bool] = dict.fromkeys(range(len(cpus)), False)
         self._last = [(0, 0)] * len(cpus)
@@ -143,8 +143,9 @@ class Siblings(Instrument):
 
 
 class PageFault(SteadyWorkload):
-    """An operation is a page touched or unmapped. Processes start anywhere in their mapping, in either phase.
+    """An operation is a page touched or unmapped.
 
+    Processes begin anywhere in their mapping, in either phase; with `starts_within_ms` all begin with an empty one.
     A run is short against a mapping's life. The score is what follows for the long run, where every page is touched
     once and unmapped once: processes / (mean time to touch a page + mean time to unmap one).
     """
@@ -160,9 +161,8 @@ class PageFault(SteadyWorkload):
         self._mapped: dict[int, list[int]] = {}
         self._draws: dict[int, np.random.Generator] = {}
         shape, cpus = steps.costs.shape, len(self.machine.cpus)
-        cores = shape.cores if shape else cpus
-        self._smt = _smt_slowdown(spec, steps) - 1 if cpus > cores else 0.0
-        self._siblings = Siblings(self.machine, cores)
+        self._siblings = Siblings(self.machine)
+        self._smt = _smt_slowdown(spec, steps) - 1 if self._siblings.of else 0.0
         if spec.hold_variation or self._smt:
             allocator.hold_varies = self._paid
         self._slow_each_other = self._smt > 0 or spec.memory_load > 0
@@ -249,14 +249,16 @@ class PageFault(SteadyWorkload):
                 wanted[index] -= len(some)
                 if wanted[index] <= 0 or not some:
                     del wanted[index]
-        for pages in self._mapped.values():
-            for saw in self.machine.hooks.pages_owned:
-                saw(pages)
         for index in self._mapped:
             self._fill_pcp(index)
-        for zone in self.allocator.zones:
-            for view in self.allocator.views[zone]:
-                view.refresh()
+        self._tell_of_owned(self._mapped)
+
+    def _tell_of_owned(self, owned: Mapping[int, list[int]]) -> None:
+        """Tell of the pages that each CPU's process has before the run, and let CPUs see what that leaves free."""
+        for pages in owned.values():
+            for saw in self.machine.hooks.pages_owned:
+                saw(pages)
+        self.allocator.refresh_views()
 
     def _fill_pcp(self, index: int) -> None:
         """Leave on the pcp list what a process in its phase finds there: less than a batch, or up to high."""
@@ -300,13 +302,9 @@ class PageFault(SteadyWorkload):
             zone = self.allocator.zonelists[cpu.index][0]
             self._mapped[cpu.index] = []
             self._aside[cpu.index] = zone.take(round(share * zone.sizes.high) + 1, 0, MigrateType.MOVABLE)
-            for saw in self.machine.hooks.pages_owned:
-                saw(self._aside[cpu.index])
             level = int(stream(self.seed, 8, cpu.index).random() * zone.sizes.batch)
             zone.pcps[cpu.index].refill(zone.take(level, 0, MigrateType.MOVABLE), MigrateType.MOVABLE)
-        for zone in self.allocator.zones:
-            for view in self.allocator.views[zone]:
-                view.refresh()
+        self._tell_of_owned(self._aside)
 
     def _keep(self, cpu: Cpu, pages: int) -> None:
         """Take so many pages off the pcp list, or put so many there if negative, as far as time_lapse wants it.
@@ -387,7 +385,7 @@ class PageFault(SteadyWorkload):
         cpu.site = site
         yield self.k.irq_save
         yield lock.acquire
-        yield self.k.lru_page * (self._paid(cpu, pages) if self.allocator.hold_varies is not None else pages)
+        yield self.k.lru_page * self._paid(cpu, pages)
         yield lock.release
         yield self.k.irq_restore
 
@@ -402,7 +400,7 @@ class PageFault(SteadyWorkload):
         """The benchmark's score, and what profiles show: shares of all cycles spent waiting for each lock.
 
         Where processes are in step, a run is no whole number of lives. Shares are then those of a life: what a page
-        waits in each phase, of the time it takes in both.
+        waits in each phase, of the time it takes in both. The shares of holds and transfers remain those of the run.
         """
         figures = {figure.metric: figure for figure in super().measured()}
         cut = round(figures["warmup"].value * self.machine.milliseconds(1)) // self.windows.length

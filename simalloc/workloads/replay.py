@@ -220,9 +220,7 @@ class Replay(Workload):
             for held in self._before:
                 for (_, order, _), blocks in held.items():
                     saw([pfn for block in blocks for pfn in range(block, block + (1 << order))])
-        for views in self.allocator.views.values():
-            for view in views:
-                view.refresh()
+        self.allocator.refresh_views()
         return [self.moves]
 
     @staticmethod
