@@ -12,7 +12,9 @@ INSTALL := install --quiet --disable-pip-version-check --no-compile
 run: .venv/installed
 	$(BIN)/simalloc run pagealloc-2017
 
-test: lint types imports tests scenarios notebooks docs package
+# The last three take one core each, so they run beside each other.
+test: lint imports tests scenarios notebooks
+	$(MAKE) --no-print-directory --jobs 2 --output-sync=target docs types package
 
 lint: .venv/dev
 	$(BIN)/ruff check .

@@ -146,6 +146,11 @@ def test_distance_is_by_what_two_cpus_share(same: str, cycles: int) -> None:
     assert topology.transfer(0, other) == topology.transfer(other, 0) == cycles
 
 
+def test_siblings_are_numbered_as_linux_does() -> None:
+    topology = Topology(Shape(sockets=2, cores_per_llc=2, threads_per_core=2), Distances(1, 2, 3, 4))
+    assert [topology.siblings(cpu) for cpu in range(8)] == [[4], [5], [6], [7], [0], [1], [2], [3]]
+
+
 def test_cpus_are_numbered_cores_first_then_siblings() -> None:
     topology = Topology(Shape(sockets=2, cores_per_llc=2, threads_per_core=2), Distances(1, 2, 3, 4))
     assert [topology.node(cpu) for cpu in range(8)] == [0, 0, 1, 1, 0, 0, 1, 1]

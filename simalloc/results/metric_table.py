@@ -30,7 +30,7 @@ _TITLES = {
     "transfer_share": "of all CPU cycles: fetching lines in them",
     "unmap_time": "of a page's time spent unmapping it (workload.unmapping says how many begin so)",
     "fairness": "fairness (Jain)",
-    "warmup": "cut as warm-up (MSER-5)",
+    "warmup": "cut as warm-up",
     "spin_share": "of all CPU cycles spent waiting for zone->lock",
     "lock_held_share": "of the time zone->lock was held",
     "idle_share": "whole run: idle",

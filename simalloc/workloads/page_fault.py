@@ -84,7 +84,8 @@ class PageFaultSpec(SteadySpec):
     starts_within_ms: Annotated[float, Field(ge=0, le=1e4)] | None = Field(
         default=None,
         description="all processes begin to touch their first mapping within so many ms, as will-it-scale lets them "
-        "start, and stay about as far apart; without it, they begin anywhere in a mapping's life",
+        "start, and stay about as far apart; that time and 20 ms more are left out as warm-up. Without it, they begin "
+        "anywhere in a mapping's life",
     )
     time_lapse: Annotated[float, Field(ge=1, le=100)] = Field(
         default=1.0,
