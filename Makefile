@@ -6,6 +6,8 @@ PINNED := $(if $(CI),--constraint .ci/constraints.txt)
 BIN := .venv/bin
 # Python compiles a module when it is first imported; pip would compile thousands that nobody imports, for a minute.
 INSTALL := install --quiet --disable-pip-version-check --no-compile
+# Where this is set, each of the hundreds of commands that tests start would compile every module it imports again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: validation run compiled test lint types imports tests compiled-tests compiler scenarios notebooks course docs stored browser clean fuzz soak package lowest lock sbom man
 

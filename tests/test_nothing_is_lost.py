@@ -12,7 +12,7 @@ import pytest
 
 from simalloc.results import Result, metric_table
 from tests.test_cli import simalloc
-from tests.test_plots import stored_result
+from tests.test_stored import stored_result
 
 SMALL = """\
 name: small

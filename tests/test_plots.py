@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from simalloc.results import FIGURE_ABOUT, Result
 from simalloc.runs.prices import prices
 from simalloc.scenario import ScenarioError, build, load, shipped
 from tests.test_cli import simalloc
-from tests.test_stored import FOLDER
+from tests.test_stored import FOLDER, stored_result
 
 SMALL: dict[str, Any] = {
     "name": "small",
@@ -37,11 +36,6 @@ EXAMPLES = {
     "irq_windows": "irq-latency",
 }
 """A shipped scenario that each kind is drawn of."""
-
-
-@cache
-def stored_result(name: str) -> Result:
-    return Result.from_json((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def series(result: Result, kind: str) -> Series:

@@ -25,7 +25,7 @@ from simalloc.results import Result
 from simalloc.runs import Window, run
 from simalloc.scenario import ScenarioError, build
 from tests.browser import chromium
-from tests.test_plots import stored_result
+from tests.test_stored import stored_result
 
 EVIL = "<script>alert('&')</script>"
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from simalloc.results import Result
 from simalloc.runs import run
 from simalloc.scenario import load, shipped
 
@@ -37,6 +39,11 @@ def result_of(name: str) -> str:
     result = run(load(name, SHORT.get(name, ())), jobs=2)
     result.simalloc = result.build = "any"
     return result.to_json()
+
+
+@cache
+def stored_result(name: str) -> Result:
+    return Result.from_json((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def current() -> dict[str, str]:

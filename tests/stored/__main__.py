@@ -13,9 +13,9 @@ from bytecodes import environment
 from simalloc.allocators import VERSIONS
 from tests.test_explain import FOLDER as EXPLAINED
 from tests.test_explain import text_of
-from tests.test_plots import figures_text, stored_result
+from tests.test_plots import figures_text
 from tests.test_speed import STORED, counted
-from tests.test_stored import FOLDER, current
+from tests.test_stored import FOLDER, current, stored_result
 
 if sys.argv[1:] == ["bytecodes"]:
     counts = json.loads(STORED.read_text(encoding="utf-8")) if STORED.exists() else {}
