@@ -195,6 +195,13 @@ def test_a_film_shows_a_refill_with_the_lock_the_list_and_the_masks() -> None:
     refill = found["an allocation that takes pages from the zone"]
     assert sum(step["cycles"] for step in refill["steps"]) == refill["cycles"]
     assert refill["pcp"][-1]["count"] - refill["pcp"][0]["count"] == -refill["moved"][0]["by"] - 1
+    (area,) = refill["areas"]
+    before, *changes = area["states"]
+    assert (area["zone"], before["at"], before["by"]) == ("Normal 0.0", 0, -1)
+    assert all(0 < each["at"] < refill["cycles"] for each in changes)
+    mine = [each for each in changes if each["by"] == refill["cpu"]]
+    free = [sum(blocks << order for order, blocks in enumerate(each["blocks"])) for each in mine]
+    assert free == [each["free"] for each in refill["moved"]]
     assert [lock["name"] for lock in refill["locks"]] == ["zone->lock"]
     assert all(0 <= begin < end for begin, end in refill["masked"])
     with pytest.raises(ScenarioError, match="window"):
@@ -314,6 +321,31 @@ def test_behind_the_graph_are_locks_a_timeline_and_slow_motion(server: str, brow
     browser.switch_to.default_content()
     logged: list[dict[str, str]] = browser.get_log("browser")  # type: ignore[no-untyped-call]
     assert [entry for entry in logged if entry["level"] == "SEVERE"] == []
+
+
+def test_slow_motion_shows_all_buddy_lists_and_which_orders_changed(server: str, browser: webdriver.Chrome) -> None:
+    browser.get(f"{server}/lab?q=3")
+    wait_for(lambda: is_full(browser))
+    browser.execute_script("document.querySelector('#part-recording').open = true")
+    browser.find_element(By.ID, "record").click()
+    wait_for(lambda: browser.find_elements(By.CLASS_NAME, "film-buddy"))
+
+    def told() -> tuple[list[list[str]], str]:
+        rows, words = browser.execute_script(
+            "return [[...document.querySelectorAll('.film-buddy tbody tr')].map((row) =>"
+            " [...row.cells].map((cell) => cell.textContent)), document.querySelector('.film-zone p').textContent]"
+        )
+        return rows, words
+
+    before, words = told()
+    assert "Nothing has moved yet" in words
+    browser.find_element(By.CSS_SELECTOR, ".film input[type=range]").send_keys(Keys.END)
+    wait_for(lambda: "The last change: CPU" in told()[1])
+    after, words = told()
+    assert [int(row[0]) for row in after] == list(range(11))
+    pages = sum(int(row[3].replace(",", "")) << int(row[0]) for row in after)
+    assert f" {pages:,} pages are free" in words
+    assert [row[4] != "" for row in after] == [row[3] != old[3] for row, old in zip(after, before, strict=True)]
 
 
 NAMED = """

@@ -6,7 +6,7 @@ import gzip
 import json
 from collections import Counter, defaultdict
 from functools import cache
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -250,6 +250,44 @@ def test_free_pages_are_what_was_moved() -> None:
     for before, after in pairwise(rows):
         moved = len(after["pfns"]) << after["order"]
         assert after["free_pages"] == before["free_pages"] + (-moved if after["removed"] else moved)
+
+
+def pages_in(row: Row) -> int:
+    return sum(blocks << order for order, blocks in enumerate(row["blocks"]))
+
+
+def check_free_areas(rows: list[Row]) -> int:
+    """Free blocks add up to the free pages after each move; return how many changes of them there are."""
+    free: dict[str, int] = {}
+    moves = [row for row in rows if row["kind"] in ("moved", "free_area")]
+    for _, group in groupby(moves, key=lambda row: row["start"]):
+        together = list(group)
+        free |= {row["zone"]: pages_in(row) for row in together if row["kind"] == "free_area"}
+        moved = [row for row in together if row["kind"] == "moved"]
+        assert all(free[row["zone"]] == row["free_pages"] for row in moved)
+    first, *changes = [row["blocks"] for row in moves if row["kind"] == "free_area"]
+    assert all(before != after for before, after in pairwise([first, *changes]))
+    taken = sum((1 if row["removed"] else -1) * len(row["pfns"]) << row["order"] for row in moves if "pfns" in row)
+    assert sum(blocks << order for order, blocks in enumerate(first)) == sum(free.values()) + taken
+    return len(changes)
+
+
+def test_free_blocks_are_the_pages_that_moves_leave_free() -> None:
+    assert check_free_areas(recorded("contended").timeline) > 10
+    assert check_free_areas(receiving().timeline) > 10
+
+
+@pytest.mark.parametrize("allocator", ["v4.10", "v6.1", "pcp-buddy-rfc"])
+def test_free_blocks_are_right_whatever_callers_do_and_wherever_the_recording_begins(allocator: str) -> None:
+    whole = at_random(allocator).rows()
+    assert check_free_areas(whole) > 10
+    areas = [row for row in whole if row["kind"] == "free_area"]
+    for begin in (areas[5]["start"], areas[5]["start"] + 1, areas[-1]["end"] + 1):
+        late = at_random(allocator, begin).rows()
+        check_free_areas(late)
+        here = [row for row in late if row["kind"] == "free_area"]
+        assert here[0]["blocks"] == [row["blocks"] for row in areas if row["start"] < begin][-1]
+        assert here[1:] == [row for row in areas if row["start"] >= begin]
 
 
 def test_a_lock_is_handed_over_where_it_was_released() -> None:

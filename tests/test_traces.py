@@ -81,6 +81,9 @@ def test_counters_end_where_the_run_does() -> None:
     last = {event["name"]: event["args"] for event in events(recording) if event["ph"] == "C"}
     (waiters,) = [args for name, args in last.items() if name.startswith("waiters")]
     assert waiters == {"CPUs": 0}
+    (free,) = [args["pages"] for name, args in last.items() if name.startswith("free pages")]
+    (blocks,) = [args for name, args in last.items() if name.startswith("free blocks")]
+    assert sum(count << int(order.removeprefix("order ")) for order, count in blocks.items()) == free
 
 
 def test_holds_are_named_as_perfetto_expects() -> None:

@@ -35,7 +35,8 @@ LONGEST = 4000
 def films(rows: Sequence[Row], costs: CostModel) -> list[dict[str, Any]]:
     """Return the films that a recording has: one of each sort of call, that with the longest wait for a lock.
 
-    `steps` have `at` and `cycles` from where the film begins; `pcp`, `moved`, `locks` and `masked` say what changes.
+    `steps` have `at` and `cycles` from where the film begins; `pcp`, `moved`, `areas`, `locks` and `masked` say
+    what changes: `moved` what this CPU does to buddy lists, `areas` what is then free, whoever changes it.
     """
     found: dict[str, tuple[int, list[Row], str]] = {}
     by_cpu: dict[int, list[Row]] = {}
@@ -115,6 +116,7 @@ def _film(title: str, steps: Sequence[Row], rows: Sequence[Row], costs: CostMode
         "steps": list(_steps(steps, mine, start, costs)),
         "pcp": _counts(rows, cpu, start, end) if steps[0]["step"] in BEGINS else [],
         "moved": [_move(row, start) for row in mine if row["kind"] == "moved"],
+        "areas": _areas(rows, start, end),
         "locks": _locks(here, mine, start),
         "masked": [[row["start"] - start, row["end"] - start] for row in mine if row["kind"] == "irqs_off"],
     }
@@ -124,6 +126,27 @@ def _move(row: Row, start: int) -> dict[str, int]:
     """Return when blocks left the buddy lists (`by` below 0) or joined them, of which order, and what is free then."""
     by = -len(row["pfns"]) if row["removed"] else len(row["pfns"])
     return {"at": row["start"] - start, "by": by, "order": row["order"], "free": row["free_pages"]}
+
+
+def _areas(rows: Sequence[Row], start: int, end: int) -> list[dict[str, Any]]:
+    """Return the zones whose buddy lists change: free blocks of each order when the film begins and after each change.
+
+    `by` is the CPU that made the change, -1 at the beginning.
+    """
+    zones: dict[str, list[Row]] = {}
+    for row in rows:
+        if row["kind"] == "free_area" and row["start"] <= end:
+            zones.setdefault(row["zone"], []).append(row)
+    found = []
+    for zone, of_zone in zones.items():
+        # What changes in the very cycle in which the film begins is a part of it.
+        known = [row for row in of_zone if row["start"] < start or row["cpu"] < 0]
+        after = of_zone[len(known) :]
+        if after:
+            states = [{"at": 0, "by": -1, "blocks": known[-1]["blocks"]}]
+            states += [{"at": row["start"] - start, "by": row["cpu"], "blocks": row["blocks"]} for row in after]
+            found.append({"zone": zone, "states": states})
+    return found
 
 
 def _steps(steps: Sequence[Row], mine: Sequence[Row], start: int, costs: CostModel) -> Iterator[dict[str, Any]]:

@@ -131,6 +131,17 @@ class Moved(Record):
 
 
 @dataclass(slots=True)
+class FreeArea(Record):
+    """How many free blocks of each order a zone's buddy lists have, of all migratetypes together, after a change by
+    this CPU. The first row of a zone is what it has at the beginning; its CPU is -1.
+    """
+
+    kind = "free_area"
+    zone: str
+    blocks: list[int]
+
+
+@dataclass(slots=True)
 class PageCall(Record):
     """A block handed to a caller (`allocated`) or given back by one; of the migratetype that its pageblock has."""
 

@@ -12,6 +12,7 @@ from typing import Any
 from simalloc.machine import Context, Cpu, Instrument, Machine, SpinLock, Step
 from simalloc.measure.contexts import Contexts, Stay
 from simalloc.measure.records import (
+    FreeArea,
     Hold,
     InContext,
     IrqsOff,
@@ -59,11 +60,18 @@ class Timeline(Instrument):
         self._given: dict[SpinLock, tuple[int, int]] = {}
         self._numbers: dict[SpinLock, int] = {}
         self._counts: dict[tuple[int, str], tuple[int, int, int]] = {}
+        self._areas = {zone.name: zone.buddy.free_blocks() for zone in zones}
+        self._has_begun = False
+        self._told: set[str] = set()
 
     # Steps and pcp counts
 
     def step(self, cpu: Cpu, step: Step, times: int, start: int) -> None:
         """Write the step down, and what has changed on this CPU's lists since the last."""
+        if not self._has_begun and cpu.clock >= self.window[0]:
+            # Workloads take pages for themselves before the run, and no instrument is told.
+            self._has_begun = True
+            self._areas = {zone.name: zone.buddy.free_blocks() for zone in self._zones}
         if not self._overlaps(start, cpu.clock):
             return
         self._count(cpu, max(start, self.window[0]))
@@ -196,6 +204,22 @@ class Timeline(Instrument):
                 cpu.index, at, at, zone.name, removed, order, int(mt), list(pfns), free, site, *self._state(cpu)
             )
             self._keep(moved, cpu)
+        if pfns:
+            self._free_area(cpu, zone)
+
+    def _free_area(self, cpu: Cpu, zone: Zone) -> None:
+        """Count the zone's free blocks after a change; write them down if that is inside."""
+        blocks = zone.buddy.free_blocks()
+        if self._is_inside(cpu.clock):
+            if zone.name not in self._told:
+                self._keep(self._first_area(zone), cpu)
+            if blocks != self._areas[zone.name]:
+                self._keep(FreeArea(cpu.index, cpu.clock, cpu.clock, zone.name, blocks), cpu)
+        self._areas[zone.name] = blocks
+
+    def _first_area(self, zone: Zone) -> FreeArea:
+        self._told.add(zone.name)
+        return FreeArea(-1, self.window[0], self.window[0], zone.name, self._areas[zone.name])
 
     # Keeping, and the end
 
@@ -238,11 +262,13 @@ class Timeline(Instrument):
                 self._end_hold(cpu, lock)
             for stay in self._contexts.open(cpu):
                 self._leave(cpu, stay)
+        end = max(cpu.clock for cpu in machine.cpus)
         begin, stop = self.window
+        if end > begin:
+            self.records += [self._first_area(zone) for zone in self._zones if zone.name not in self._told]
         self.records = [record for record in self.records if record.start < stop]
         for record in self.records:
             record.end = min(record.end, stop)
-        end = max(cpu.clock for cpu in machine.cpus)
         last = max(begin, min(stop, end))
         self.records.append(Recording(-1, begin, last, machine.ghz, len(machine.cpus), end, self.full))
 

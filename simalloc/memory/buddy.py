@@ -89,8 +89,13 @@ class Buddy:
 
     def free_pages(self) -> int:
         """Count the free pages, by looking at every list."""
-        listed = sum(len(blocks) << order for order, lists in enumerate(self.free_lists) for blocks in lists)
-        return listed + len(self._untouched) * TOP_PAGES
+        return sum(blocks << order for order, blocks in enumerate(self.free_blocks()))
+
+    def free_blocks(self) -> list[int]:
+        """Count the free blocks of each order, of all migratetypes together, by looking at every list."""
+        found = [sum([len(blocks) for blocks in lists]) for lists in self.free_lists]
+        found[TOP_ORDER] += len(self._untouched)
+        return found
 
     def has_block(self, order: int, mt: MigrateType) -> bool:
         """Whether the list of this order and type has a block."""

@@ -174,13 +174,20 @@ def _counters(recording: Recording) -> Iterator[Event]:
         yield _counter(recording, f"pcp count, CPU {row['cpu']}, {row['zone']}", row["start"], row["count"], "pages")
     for row in recording.of("moved"):
         yield _counter(recording, f"free pages, {row['zone']}", row["start"], row["free_pages"], "pages")
+    for row in recording.of("free_area"):
+        blocks = {f"order {order}": count for order, count in enumerate(row["blocks"])}
+        yield _counters_of(recording, f"free blocks, {row['zone']}", row["start"], blocks)
     for lock, changes in waiters(recording.of("wait")).items():
         for cycle, waiting in changes:
             yield _counter(recording, f"waiters, {lock}", cycle, waiting, "CPUs")
 
 
 def _counter(recording: Recording, name: str, cycle: int, value: int, unit: str) -> Event:
-    return {"ph": "C", "name": name, "pid": PID, "ts": _ns(recording, cycle) / 1000, "args": {unit: value}}
+    return _counters_of(recording, name, cycle, {unit: value})
+
+
+def _counters_of(recording: Recording, name: str, cycle: int, values: dict[str, int]) -> Event:
+    return {"ph": "C", "name": name, "pid": PID, "ts": _ns(recording, cycle) / 1000, "args": values}
 
 
 def waiters(waits: Sequence[Row]) -> dict[str, list[tuple[int, int]]]:

@@ -1,4 +1,4 @@
-/* Slow motion: plays one call cycle by cycle. Drawn: masks, the CPU's page list, the buddy lists' changes, the lock's queue. */
+/* Slow motion: plays one call cycle by cycle. Drawn: masks, the CPU's page list, the zone's buddy lists, the lock's queue. */
 const NS = "http://www.w3.org/2000/svg";
 const COLOURS = { "own work": "#0072B2", "call overhead": "#A6D8F5", prepare: "#A6D8F5", statistics: "#A6D8F5", list: "#A6D8F5", "mask/unmask": "#222222", "buddy removal": "#5CC3A1", "buddy insertion": "#5CC3A1", "cache miss": "#F0E442", "lock acquire/release": "#7A4F9A", "line transfer": "#E69F00", spin: "#D55E00" };
 
@@ -20,7 +20,10 @@ export default {
           <ul class="film-masks"><li :class="{ off: masked }">interrupts {{ masked ? "off" : "on" }}</li><li :class="{ off: unpreempted }">preemption {{ unpreempted ? "off" : "on" }}</li><li v-if="usesBh" :class="{ off: bhOff }">bottom halves {{ bhOff ? "off" : "on" }}</li></ul>
         </section>
         <section v-if="pcp"><h4>This CPU's list (pcp)</h4><div ref="pcp"></div><p>{{ pcp.count }} pages; high {{ pcp.high }}, batch {{ pcp.batch }}{{ each > 1 ? "; a square is " + each + " pages" : "" }}</p></section>
-        <section v-if="film.moved.length"><h4>Buddy lists of the zone</h4><div ref="buddy"></div><p>{{ buddyWords }}</p></section>
+        <section v-for="zone in zonesNow" class="film-zone"><h4>Buddy lists of zone {{ zone.name }}</h4>
+          <table class="film-buddy"><thead><tr><th scope="col">order</th><th scope="col">block</th><th scope="col" colspan="2">free blocks</th><th scope="col">change</th></tr></thead>
+            <tbody><tr v-for="one in zone.orders" :class="{ changed: one.by }"><th scope="row">{{ one.order }}</th><td>{{ one.size }}</td><td aria-hidden="true" class="film-bar-cell"><span :style="{ width: one.width + '%' }"></span></td><td>{{ one.blocks.toLocaleString("en-US") }}</td><td>{{ one.by ? (one.by > 0 ? "▲ +" : "▼ −") + Math.abs(one.by).toLocaleString("en-US") : "" }}</td></tr></tbody></table>
+          <p>{{ zone.words }} The scale of the bars is logarithmic.</p></section>
         <section v-for="lock in locksNow"><h4>{{ lock.name }}</h4><p class="film-queue"><span class="holder" :class="{ free: lock.holder === null }">{{ lock.holder !== null ? "CPU " + lock.holder : lock.queue.length ? "on its way" : "free" }}</span><span v-for="cpu in lock.queue.slice(0, 12)" class="waiter" :class="{ me: cpu === film.cpu }">CPU {{ cpu }}</span><span v-if="lock.queue.length > 12">and {{ lock.queue.length - 12 }} more</span></p><p>{{ lock.queue.length ? lock.queue.length + " waiting" : "nobody waits" }}</p></section>
       </div>
       <details><summary>All {{ film.steps.length }} steps</summary><ol class="film-steps"><li v-for="s in film.steps" :class="{ now: s === now }"><button type="button" @click="put(s.at)">{{ s.at }}</button> {{ s.step }}, {{ s.cycles }} cycles <span>{{ s.about }}</span></li></ol></details>
@@ -54,14 +57,20 @@ export default {
     each() {
       return Math.ceil(this.most / 240);
     },
-    moved() {
-      return this.film.moved.filter((each) => each.at <= this.t);
-    },
-    buddyWords() {
-      const last = this.moved[this.moved.length - 1];
-      const blocks = this.moved.reduce((sum, each) => sum + each.by * 2 ** each.order, 0);
-      if (!last) return "nothing has moved yet";
-      return `${blocks < 0 ? -blocks + " pages taken" : blocks + " pages given back"}; ${last.free.toLocaleString("en-US")} pages are free`;
+    zonesNow() {
+      return this.film.areas.map((area) => {
+        const done = area.states.filter((each) => each.at <= this.t);
+        const now = done[done.length - 1], before = done[done.length - 2] || now;
+        const most = Math.max(...area.states.flatMap((each) => each.blocks));
+        const orders = now.blocks.map((blocks, order) => ({
+          order,
+          size: 4 << order < 1024 ? `${4 << order} KiB` : `${(4 << order) / 1024} MiB`,
+          blocks,
+          by: blocks - before.blocks[order],
+          width: (100 * Math.log(blocks + 1)) / Math.log(most + 1),
+        }));
+        return { name: area.zone, orders, words: this.zoneWords(now, before) };
+      });
     },
     locksNow() {
       return this.film.locks.map((lock) => {
@@ -96,6 +105,13 @@ export default {
       const done = this.film.steps.filter((s) => s.at + s.cycles <= this.t);
       return done.filter((s) => s.step === off).length > done.filter((s) => s.step === on).length;
     },
+    zoneWords(now, before) {
+      const pages = (each) => each.blocks.reduce((sum, blocks, order) => sum + blocks * 2 ** order, 0);
+      const free = `${pages(now).toLocaleString("en-US")} pages are free.`;
+      if (now === before) return `Nothing has moved yet. ${free}`;
+      const by = pages(now) - pages(before), many = Math.abs(by) === 1 ? "1 page" : `${Math.abs(by)} pages`;
+      return `The last change: CPU ${now.by} ${by < 0 ? "took" : "gave back"} ${many}. ${free}`;
+    },
     put(t) {
       this.t = Math.max(0, Math.min(this.film.cycles, t));
     },
@@ -124,7 +140,6 @@ export default {
     },
     paint() {
       if (this.$refs.pcp && this.pcp) this.paintPcp(this.$refs.pcp);
-      if (this.$refs.buddy) this.paintBuddy(this.$refs.buddy);
     },
     svg(host, width, height) {
       const svg = document.createElementNS(NS, "svg");
@@ -147,21 +162,6 @@ export default {
         const x = (i % row) * 10 + 2, y = Math.floor(i / row) * 10 + 2, full = i * each < count, beyond = i * each >= high;
         add("rect", { x, y, width: 8, height: 8, fill: full ? (beyond ? "#D55E00" : "#0072B2") : "white", stroke: beyond ? "#D55E00" : "#9aa3ad" });
       }
-    },
-    paintBuddy(host) {
-      const sums = Array(11).fill(0);
-      for (const each of this.moved) if (each.order <= 10) sums[each.order] += each.by;
-      const ends = Array(11).fill(0);
-      for (const each of this.film.moved) if (each.order <= 10) ends[each.order] += Math.abs(each.by);
-      const most = Math.max(1, ...ends), add = this.svg(host, 304, 112);
-      add("line", { x1: 20, x2: 304, y1: 52, y2: 52, stroke: "#444" });
-      sums.forEach((sum, order) => {
-        const x = 24 + order * 25.5, size = (Math.abs(sum) / most) * 36;
-        if (sum) add("rect", { x, y: sum > 0 ? 52 - size : 52, width: 18, height: size, fill: sum > 0 ? "#009E73" : "#D55E00" });
-        if (sum) add("text", { x: x + 9, y: sum > 0 ? 48 - size : 64 + size, "text-anchor": "middle", "font-size": 11 }, (sum > 0 ? "+" : "−") + Math.abs(sum));
-        add("text", { x: x + 9, y: 110, "text-anchor": "middle", "font-size": 11, fill: "#444" }, order);
-      });
-      add("text", { x: 0, y: 110, "font-size": 11, fill: "#444" }, "order");
     },
   },
 };
