@@ -9,14 +9,15 @@ INSTALL := install --quiet --disable-pip-version-check --no-compile
 # Where this is set, each of the hundreds of commands that tests start would compile every module it imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: validation run compiled test lint types imports tests compiled-tests compiler scenarios notebooks course docs stored browser clean fuzz soak package lowest lock sbom man
+.PHONY: validation run compiled test lint types imports tests compiled-core compiled-tests compiler scenarios notebooks course docs stored browser clean fuzz soak package lowest lock sbom man
 
 run: .venv/installed
 	$(BIN)/simalloc run pagealloc-2017
 
-# The last three take one core each, so they run beside each other.
+# Those in the first of these lines take one core each, so they run beside each other.
 test: lint imports tests scenarios notebooks
-	$(MAKE) --no-print-directory --jobs 2 --output-sync=target docs types package
+	$(MAKE) --no-print-directory --jobs 2 --output-sync=target compiled-core docs types package
+	$(MAKE) --no-print-directory compiled-tests
 
 lint: .venv/dev
 	$(BIN)/ruff check .
@@ -77,12 +78,18 @@ CORE := $(shell find simalloc scenarios -name '*.py' -o -name '*.yaml' -o -name 
 
 compiled: $(COMPILED)/installed
 
-# Tests of what simulates, on that wheel; where there is no C compiler they are skipped, and where CI=true they fail.
-compiled-tests: .venv/dev compiler
-	@if command -v cc >/dev/null; then \
-		$(MAKE) --no-print-directory $(COMPILED)/tools && $(BIN)/python -m tests.compiled $(COMPILED)/bin/python; \
+# Tests of what simulates, on that wheel. Without a C compiler they are skipped; where CI=true they fail.
+compiled-tests: .venv/dev compiled-core
+	@if [ -f $(COMPILED)/tools ]; then $(BIN)/python -m tests.compiled $(COMPILED)/bin/python; fi
+
+compiled-core: .venv/dev compiler
+	@if command -v cc >/dev/null && $(BIN)/python -c $(HEADERS); then $(MAKE) --no-print-directory $(COMPILED)/tools; \
 	elif [ "$$CI" = true ]; then echo "no C compiler here: the compiled core cannot be tested"; exit 1; \
-	else echo "no C compiler here (Debian: gcc, python3-dev): the tests of the compiled core are skipped"; fi
+	else rm -f $(COMPILED)/tools; \
+		echo "no C compiler here (Debian: gcc, python3-dev): the tests of the compiled core are skipped"; fi
+
+# Whether this Python's header files are here: what it runs ends with exit code 0 or 1.
+HEADERS := "import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path('include') + '/Python.h'))"
 
 $(COMPILED)/tools: $(COMPILED)/installed
 	$(COMPILED)/bin/pip $(INSTALL) pytest pytest-xdist hypothesis distributed

@@ -12,8 +12,8 @@ from pathlib import Path
 from tests.sweeping import SCENARIO, command, done, recorded, scenario_in, sweep
 
 KILLS = 20
-TEXT = SCENARIO.replace("[200, 300]", f"{list(range(200, 240))}").replace("samples: 2", "samples: 10")
-RUNS = 3 * 40 * 2 * 2
+TEXT = SCENARIO.replace("[200, 300]", f"{list(range(200, 220))}").replace("samples: 2", "samples: 10")
+RUNS = 3 * 20 * 2 * 2
 
 
 def killed(file: Path, out: Path, chance: random.Random) -> None:

@@ -132,8 +132,9 @@ class Moved(Record):
 
 @dataclass(slots=True)
 class FreeArea(Record):
-    """How many free blocks of each order a zone's buddy lists have, of all migratetypes together, after a change by
-    this CPU. The first row of a zone is what it has at the beginning; its CPU is -1.
+    """A zone's free blocks of each order, of all migratetypes together, after a change by this CPU.
+
+    The first row of a zone is what it has at the beginning; its CPU is -1.
     """
 
     kind = "free_area"
