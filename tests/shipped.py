@@ -16,7 +16,7 @@ from simalloc.scenario import mistakes, shipped
 from tests.test_stored import SHORT
 
 SHORTER = {
-    "fork-exit": ["workload.pages=512", "workload.iterations=4"],
+    "fork-exit": ["workload.pages=2048", "workload.iterations=4"],
     "irq-latency": ["workload.samples=3", "workload.rounds=1", "replications=1"],
     "linux-alloc-bench-2023": ["sweep={machine.cpus: [1, 3, 6]}", "workload.pages=2048", "replications=2"],
     "locks": ["sweep={machine.cpus: [1, 8, 16]}", "workload.milliseconds=0.3", "replications=2"],

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import combinations, product
 from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
 
 from simalloc.plots import FIGURES
 from simalloc.results import Result
@@ -75,6 +76,14 @@ def result_of(workload: str, sweep: str, comparison: str, **other: Any) -> Resul
     return run(build(data | other), record=Window("0us", "2us"))
 
 
+def titles_that_collide(figure: Figure) -> list[str]:
+    """Say which panels' titles run into one another or out of the figure, in a figure that has been laid out."""
+    titles = [text for axis in figure.axes for text in (axis.title, axis._left_title, axis._right_title)]  # type: ignore[attr-defined]
+    boxes = [(text.get_text(), text.get_window_extent()) for text in titles if text.get_text().strip()]
+    out = [text for text, box in boxes if box.x0 < -1 or box.x1 > figure.bbox.x1 + 1]
+    return out + [f"{a} | {b}" for (a, one), (b, other) in combinations(boxes, 2) if one.overlaps(other)]
+
+
 def figures_that_fail(result: Result, *, laid_out: bool) -> list[str]:
     """Draw every figure that applies, and lay it out if asked to, which takes most of the time."""
     faults = []
@@ -85,6 +94,7 @@ def figures_that_fail(result: Result, *, laid_out: bool) -> list[str]:
             figure = FIGURES[name].draw(result)
             if laid_out:
                 figure.draw_without_rendering()
+                faults += [f"{name}: {each}" for each in titles_that_collide(figure)]
         except Exception as error:  # every one of them is reported
             faults.append(f"{name}: {type(error).__name__}: {error}")
     return faults

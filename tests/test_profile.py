@@ -55,6 +55,15 @@ def test_a_hit_costs_the_pair_of_the_ledger(result: Result) -> None:
     assert cycles > 148 + 73
 
 
+def test_a_panel_is_logarithmic_only_where_values_span_a_decade(result: Result) -> None:
+    for axis in FIGURES["profile"].draw(result).axes:
+        values = [value for line in axis.get_lines() for value in line.get_ydata()]
+        spans = min(values) > 0 and max(values) >= 10 * min(values) and "%" not in axis.get_title()
+        assert axis.get_yscale() == ("log" if spans else "linear")
+        assert axis.get_title().endswith("log scale") == spans
+        assert spans or axis.get_ylim()[0] == 0
+
+
 def test_the_table_has_a_line_a_point(result: Result) -> None:
     lines = profile_table(result).splitlines()
     assert len(lines) == 2 + 2 * len(WORKLOADS)

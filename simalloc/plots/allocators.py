@@ -53,8 +53,9 @@ def draw(result: Result) -> Figure:
         axes: Any = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
         for axis, ((metric, point), bars) in zip(axes, panels.items(), strict=True):
             _panel(axis, bars)
-            axis.set_title("\n".join(filter(None, (METRICS[metric], point))), fontsize=14)
-        axes[0].set_yticks(range(len(labels)), labels)
+            title = "\n".join(filter(None, (METRICS[metric], point)))
+            axis.set_title(style.above(title, len(panels)), fontsize=14)
+        axes[0].set_yticks(range(len(labels)), [style.beside(label) for label in labels])
         axes[0].invert_yaxis()
         handles, _ = axes[0].get_legend_handles_labels()
         handles.append(style.note(f"%: change against {labels[0]}"))

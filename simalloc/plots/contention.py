@@ -212,6 +212,7 @@ def _stack(axis: Axes, curve: Curve) -> None:
     axis.set_title(f"Where the time of {curve['name']} went", fontsize=12)
     axis.set_ylim(0, 100)
     axis.set_xlim(min(curve["cpus"]), max(curve["cpus"]))
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_xlabel("CPUs")
     axis.grid(visible=False)
 

@@ -70,8 +70,14 @@ def _by_label(figure: Figure, bars: Series, unit: str) -> None:
         panels.setdefault(bar["label"], []).append(bar)
     columns = min(len(panels), 3)
     axes = figure.subplots(-(-len(panels) // columns), columns, squeeze=False).flatten()
-    for axis, (label, of_label) in zip(axes, panels.items(), strict=False):
-        _panel(axis, of_label, label, unit)
+    first: list[str] = []
+    for place, (axis, (label, of_label)) in enumerate(zip(axes, panels.items(), strict=False)):
+        _panel(axis, of_label, style.above(label, columns), unit)
+        points = [bar["point"] for bar in of_label]
+        if not place % columns:
+            first = points
+        elif points == first:  # the panel on the left names them
+            axis.tick_params(labelleft=False)
     for axis in axes[len(panels) :]:
         axis.set_axis_off()
 
@@ -109,7 +115,7 @@ def _shares(rows: list[Row]) -> dict[str, Any]:
 
 
 def _panel(axis: Axes, bars: Series, title: str, unit: str) -> None:
-    names = [bar["point"] or bar["label"] for bar in bars]
+    names = [style.beside(bar["point"] or bar["label"]) for bar in bars]
     left = [0.0] * len(bars)
     whole = max(sum(bar["parts"].values()) for bar in bars)
     for group in GROUPS:

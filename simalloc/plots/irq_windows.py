@@ -16,6 +16,10 @@ NS_PER_US = 1000
 PARTS = {"waited": "lock wait", "held": "hold", "rest": "other"}
 
 
+LOWEST = 0.6
+"""Where the axis of counts begins: below the first window, above half a one, which there is not."""
+
+
 def applies(result: Result) -> bool:
     """Whether interrupts came at all: without, nobody waited for a window."""
     return any(row["kind"] == "irq_latency" for row in result.latency) and bool(_windows(result))
@@ -95,12 +99,12 @@ def _same(result: Result, row: Row, other: Row) -> bool:
 def _panel(axis: Axes, panel: dict[str, Any], causes: list[str]) -> None:
     for cause, bins in panel["causes"].items():
         edges, counts = _outline(bins["us"], bins["windows"], bins["longest_us"])
-        axis.stairs(counts, edges, baseline=0.5, **style.look(causes.index(cause)))
+        axis.stairs(counts, edges, baseline=LOWEST, **style.look(causes.index(cause)))
     axis.axvline(panel["longest_us"], color="black", linewidth=1.4)
     axis.plot([panel["longest_us"]], [0.97], "v", color="black", transform=axis.get_xaxis_transform())
     axis.set_xscale("log")
     axis.set_yscale("log")
-    axis.set_ylim(bottom=0.5)
+    axis.set_ylim(bottom=LOWEST)
     axis.set_title(", ".join(filter(None, (panel["label"], panel["point"]))), fontsize=14, loc="left", pad=22)
     parts = " + ".join(f"{panel[f'longest_{part}_us']:.2f} {what}" for part, what in PARTS.items())
     longest = f"longest {panel['longest_us']:.2f} us = {parts}, {panel['longest_site']}"

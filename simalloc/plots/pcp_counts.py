@@ -34,7 +34,7 @@ def pcp_counts(result: Result) -> Figure:
         for axis in axes.flat[len(shown) :]:
             axis.set_axis_off()
         for axis, recording in zip(axes.flat, shown, strict=False):
-            _panel(axis, recording, busiest, top)
+            _panel(axis, recording, busiest, top, axes.shape[1])
         start = min(each.microseconds(each.start) for each in shown)
         axes[0, 0].set_xlim(start, max(each.microseconds(each.end) for each in shown))
         for axis in axes[:, 0]:
@@ -71,12 +71,13 @@ def _top(shown: Sequence[Recording]) -> float:
     return 1.05 * float(max(row["high"] for row in rows)) if near else 1.15 * float(most)
 
 
-def _panel(axis: Axes, recording: Recording, busiest: Sequence[int], top: float) -> None:
+def _panel(axis: Axes, recording: Recording, busiest: Sequence[int], top: float, columns: int) -> None:
     rows = _counts(recording)
     for cpu in sorted({row["cpu"] for row in rows}, key=lambda cpu: cpu in busiest):
         place = busiest.index(cpu) if cpu in busiest else -1
         _curve(axis, recording, [row for row in rows if row["cpu"] == cpu], place)
     last = rows[-1]
+    close = last["batch"] < 0.15 * top
     for level, name in ((last["high"], "high"), (last["high"] - last["batch"], "high - batch")):
         axis.axhline(level, color="black", linewidth=1.2, linestyle="-" if name == "high" else (0, (1, 1.5)))
         if level < top:
@@ -84,17 +85,18 @@ def _panel(axis: Axes, recording: Recording, busiest: Sequence[int], top: float)
                 f" {name}\n {level}",
                 (1, level),
                 xycoords=axis.get_yaxis_transform(),
-                va="center",
+                va="center" if not close else "bottom" if name == "high" else "top",
                 fontsize=11,
                 annotation_clip=False,
             )
     if last["high"] > top:
         text = f"further up: high {last['high']}, high - batch {last['high'] - last['batch']}"
-        axis.set_title(text, loc="right", fontsize=11)
+        axis.annotate(text, (0.99, 0.99), xycoords="axes fraction", ha="right", va="top", fontsize=11)
     axis.set_ylim(0, top)
     axis.xaxis.set_major_locator(MaxNLocator(5))
     axis.ticklabel_format(axis="x", useOffset=False)
-    axis.set_title(recording.name, loc="left")
+    axis.yaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axis.set_title(style.above(recording.name, columns), loc="left", fontsize=14)
 
 
 def _curve(axis: Axes, recording: Recording, rows: Sequence[Row], place: int) -> None:

@@ -20,6 +20,13 @@ PANELS = {
 }
 
 
+DECADE = 10
+"""A panel is logarithmic if its largest value is this many times its smallest: else a slope says more than it should."""
+
+MANY = 6
+"""Names along an axis that fit without being turned, if there are no more."""
+
+
 def applies(result: Result) -> bool:
     """Whether the scenario asked for the profile and has more than one point to compare."""
     return len(profile_points(result)) > 1
@@ -49,13 +56,16 @@ def _telling(points: list[tuple[str, ...]], columns: int) -> list[int]:
 
 
 def draw(result: Result) -> Figure:
-    """Draw a line per workload over the generations, in four panels; logarithmic where values span decades."""
+    """Draw a line per workload over the generations, in four panels; logarithmic where values span decades.
+
+    The names along the axis stand below the lower panels only: with 23 generations they take as much room as a curve.
+    """
     curves = series(result)
     names = list(dict.fromkeys(curve["name"] for curve in curves))
     places = list(dict.fromkeys(at for curve in curves for at in curve["at"]))
     with rc_context(style.PARAMETERS):
         figure = Figure(figsize=style.SLIDE, layout="constrained")
-        axes: Any = figure.subplots(2, 2)
+        axes: Any = figure.subplots(2, 2, sharex=True)
         for axis, (metric, title) in zip(axes.flat, PANELS.items(), strict=True):
             for curve in curves:
                 if curve["metric"] == metric:
@@ -64,15 +74,25 @@ def draw(result: Result) -> Figure:
                         [places.index(at) for at in curve["at"]],
                         curve["value"],
                         marker=style.MARKERS[i % len(style.MARKERS)],
+                        clip_on=False,
                         **style.look(i),
                     )
-            axis.set_title(title, fontsize=13)
             values = [value for curve in curves if curve["metric"] == metric for value in curve["value"]]
-            if metric != "zone_lock_wait" and values and min(values) > 0:
+            spans = bool(values) and min(values) > 0 and max(values) >= DECADE * min(values)
+            is_log = spans and metric != "zone_lock_wait"  # a share of 100 %
+            axis.set_title(f"{title}, log scale" if is_log else title, fontsize=13)
+            if is_log:
                 axis.set_yscale("log")
-            axis.set_xticks(range(len(places)), places, rotation=60, ha="right", fontsize=9)
+                style.plain_numbers(axis.yaxis)
+            else:
+                axis.set_ylim(0, 1.08 * max(values, default=0) or 1)
+            if len(places) > MANY:
+                axis.set_xticks(range(len(places)), places, rotation=60, ha="right", rotation_mode="anchor", fontsize=10)
+            else:
+                axis.set_xticks(range(len(places)), places)
+            axis.margins(x=0.25 if len(places) == 2 else 0.04)
         if any(names):
             handles = [style.handle(i, name, marked=True) for i, name in enumerate(names)]
             figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=12)
-        figure.suptitle(f"{result.scenario}: every generation, every workload", fontsize=16)
+        figure.suptitle(f"{result.scenario}: cost, windows, waiting and parked pages", fontsize=16)
     return figure

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from matplotlib import rc_context
@@ -28,6 +29,7 @@ GREY = "#555555"
 
 PARAMETERS: Any = {
     "figure.dpi": 100,
+    "figure.constrained_layout.w_pad": 0.1,  # inches: or one panel's 100 and the next one's 0 read as 1000
     "savefig.dpi": 100,
     "font.size": 13,
     "axes.titlesize": 15,
@@ -89,15 +91,32 @@ def columns(handles: Sequence[Artist]) -> int:
     return -(-len(handles) // lines)
 
 
+def above(text: str, panels: int) -> str:
+    """Break a panel's title into lines that fit above one of so many panels side by side."""
+    return "\n".join(_lines(line, 96 // panels) for line in text.split("\n"))
+
+
+def beside(text: str) -> str:
+    """Break the name of a bar into lines, so that it leaves room for the bar."""
+    return _lines(text, 28)
+
+
+def _lines(text: str, width: int) -> str:
+    """Break a text into lines, but no `batch = 8` in two: hard spaces are none to `fill`."""
+    return fill(text.replace(" = ", "\xa0=\xa0"), width).replace("\xa0", " ")
+
+
 def note(label: str) -> Line2D:
     """Return an entry of a legend that is words alone."""
     return Line2D([], [], linestyle="", label=label)
 
 
 def plain_numbers(axis: Axis) -> None:
-    """Write plain numbers at 1, 10, 100 on a logarithmic axis, and at 2 and 5 where it spans less than 1.5 decades."""
+    """Write plain numbers at 1, 10, 100 on a logarithmic axis, and between these where it spans less than two decades."""
     low, high = axis.get_view_interval()
-    subs = (1.0, 2.0, 5.0) if high < 30 * low else (1.0,)
+    subs: tuple[float, ...] = (1.0,)
+    if high < 100 * low:
+        subs = (1.0, 2.0, 5.0) if high >= 6 * low else (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
     axis.set_major_locator(LogLocator(subs=subs, numticks=12))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.10f}".rstrip("0").rstrip(".")))
     axis.set_minor_formatter(NullFormatter())
