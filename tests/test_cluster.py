@@ -11,12 +11,16 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from simalloc.experiments import run_sweep
-from simalloc.scenario import load
+from simalloc.runs.cluster import Cluster
+from simalloc.runs.plan import Plan
+from simalloc.runs.task import Record
+from simalloc.scenario import ScenarioError, load
 from tests.sweeping import RUNS, SCENARIO, command, done, recorded, scenario_in, sweep
 
 pytest.importorskip("distributed")
@@ -75,6 +79,22 @@ def test_a_worker_is_killed_and_every_run_is_done_once(tmp_path: Path, scheduler
     assert (out / "table.csv").read_bytes() == (tmp_path / "local" / "table.csv").read_bytes()
 
 
+def test_what_a_worker_had_done_and_took_with_it_is_done_again(tmp_path: Path, scheduler: str) -> None:
+    plan = Plan(load(str(scenario_in(tmp_path))), {})
+    two = islice(iter(plan.take, None), 2)
+    with started(*worker(scheduler)) as doomed, Cluster(scheduler) as cluster:
+        outcomes = cluster.outcomes(lambda: next(two, None))
+        first = next(outcomes)
+        while sum(map(len, cluster._client.has_what().values())) < 2:
+            time.sleep(0.01)
+        doomed.kill()
+        while cluster._client.scheduler_info()["workers"]:
+            time.sleep(0.01)
+        with started(*worker(scheduler)):
+            second = next(outcomes)
+    assert [Record.of(line).error for _, line in (first, second)] == [None, None]
+
+
 def test_without_the_extra_it_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "distributed.py").write_text("raise ImportError")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
@@ -85,20 +105,18 @@ def test_without_the_extra_it_is_told_what_to_install(tmp_path: Path, monkeypatc
     )
 
 
-def test_something_that_listens_and_never_answers_is_told(tmp_path: Path) -> None:
+def test_something_that_listens_and_never_answers_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simalloc.runs.cluster.TIMEOUT", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
-        told = sweep(scenario_in(tmp_path), tmp_path / "out", "--cluster", address)
-    assert (told.returncode, told.stderr.startswith(f"--cluster {address}: "), "Traceback" in told.stderr) == (
-        2,
-        True,
-        False,
-    )
+        with pytest.raises(ScenarioError, match=f"--cluster {address}: (something listens|no scheduler) there"):
+            Cluster(address)
 
 
-def test_a_scheduler_without_workers_is_told(tmp_path: Path, scheduler: str) -> None:
-    told = sweep(scenario_in(tmp_path), tmp_path / "out", "--cluster", scheduler)
-    assert (told.returncode, "the scheduler has no workers; start some" in told.stderr) == (2, True)
+def test_a_scheduler_without_workers_is_told(monkeypatch: pytest.MonkeyPatch, scheduler: str) -> None:
+    monkeypatch.setattr("simalloc.runs.cluster.TIMEOUT", 0.5)
+    with pytest.raises(ScenarioError, match="the scheduler has no workers; start some"):
+        Cluster(scheduler)
 
 
 def _made(folder: Path) -> Path:

@@ -72,6 +72,9 @@ class Cluster:
         while finished.count():
             self._await(finished)
             future = next(finished)
+            if future.status == "lost":  # a worker was lost with what it had done: it is done again elsewhere
+                finished.add(future)
+                continue
             task = tasks.pop(future.key)
             if future.status == "cancelled":
                 raise RunFailed("the cluster went away")
