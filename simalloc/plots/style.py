@@ -112,7 +112,7 @@ def note(label: str) -> Line2D:
 
 
 def plain_numbers(axis: Axis) -> None:
-    """Write plain numbers at 1, 10, 100 on a logarithmic axis, and between these where it spans less than two decades."""
+    """Write plain numbers at 1, 10, 100 on a logarithmic axis, and between them if it spans less than two decades."""
     low, high = axis.get_view_interval()
     subs: tuple[float, ...] = (1.0,)
     if high < 100 * low:
