@@ -87,7 +87,8 @@ def draw(result: Result) -> Figure:
             else:
                 axis.set_ylim(0, 1.08 * max(values, default=0) or 1)
             if len(places) > MANY:
-                axis.set_xticks(range(len(places)), places, rotation=60, ha="right", rotation_mode="anchor", fontsize=10)
+                turned: Any = {"rotation": 60, "ha": "right", "rotation_mode": "anchor", "fontsize": 10}
+                axis.set_xticks(range(len(places)), places, **turned)
             else:
                 axis.set_xticks(range(len(places)), places)
             axis.margins(x=0.25 if len(places) == 2 else 0.04)
