@@ -21,7 +21,7 @@ PANELS = {
 
 
 DECADE = 10
-"""A panel is logarithmic if its largest value is this many times its smallest: else a slope says more than it should."""
+"""A panel is logarithmic if its largest value is this many times its smallest; else a slope would say too much."""
 
 MANY = 6
 """Names along an axis that fit without being turned, if there are no more."""
