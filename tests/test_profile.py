@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from simalloc.allocators import VERSIONS
@@ -57,7 +58,7 @@ def test_a_hit_costs_the_pair_of_the_ledger(result: Result) -> None:
 
 def test_a_panel_is_logarithmic_only_where_values_span_a_decade(result: Result) -> None:
     for axis in FIGURES["profile"].draw(result).axes:
-        values = [value for line in axis.get_lines() for value in line.get_ydata()]
+        values = [float(value) for line in axis.get_lines() for value in np.asarray(line.get_ydata())]
         spans = min(values) > 0 and max(values) >= 10 * min(values) and "%" not in axis.get_title()
         assert axis.get_yscale() == ("log" if spans else "linear")
         assert axis.get_title().endswith("log scale") == spans
