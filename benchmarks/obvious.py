@@ -17,7 +17,8 @@ from simalloc.allocators import KernelSteps
 from simalloc.hardware import Recency
 from simalloc.machine import Machine, Step
 from simalloc.memory import MigrateType, Zone
-from simalloc.workloads.nic_rx import NAPI_WEIGHT, NETDEV_BUDGET, NicRx
+from simalloc.workloads.nic_rx import NicRx
+from simalloc.workloads.rx_queue import NAPI_WEIGHT, NETDEV_BUDGET
 from simalloc.workloads.rx_ring import Ring
 
 UNMOVABLE = MigrateType.UNMOVABLE
@@ -293,10 +294,10 @@ class Queue:
 
     def poll(self) -> Process:
         """Up to 64 packets."""
-        yield from self.cpu.spend(self.nic.poll_step)
+        yield from self.cpu.spend(self.nic.card.poll_step)
         count = self.ring.take(int(self.kernel.env.now), NAPI_WEIGHT)
         for _ in range(count):
-            yield from self.cpu.spend(self.nic.packet_step)
+            yield from self.cpu.spend(self.nic.card.packet_step)
             yield from self.kernel.free(self.cpu, self.pages.popleft())
         yield from self.fill(count)
         return count

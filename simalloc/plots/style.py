@@ -125,11 +125,13 @@ def plain_numbers(axis: Axis) -> None:
 def save(figure: Figure, stem: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
     """Write `stem`.png, `stem`.svg or both, the same bytes every time; return the files."""
     files = []
-    for each in formats:
-        files.append(stem.with_name(f"{stem.name}.{each}"))
-        with rc_context(PARAMETERS):  # its salt names the parts of an SVG
+    with rc_context(PARAMETERS):  # its salt names the parts of an SVG
+        figure.draw_without_rendering()
+        figure.set_layout_engine(None)  # what has been laid out stays; each savefig would do it again, at half its cost
+        for each in formats:
+            files.append(stem.with_name(f"{stem.name}.{each}"))
             metadata = {"Software": None} if each == "png" else {"Date": None}
             picture = BytesIO()
             figure.savefig(picture, format=each, metadata=metadata)
-        write_whole(files[-1], picture.getvalue())
+            write_whole(files[-1], picture.getvalue())
     return files

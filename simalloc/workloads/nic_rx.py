@@ -1,14 +1,10 @@
 """nic-rx: a network card's receive queues, an interrupt and a NAPI poll per queue, a page per packet.
 
-The driver's story is that of Linux v4.10 (ea57485af8f4), net/core/dev.c: the interrupt raises NET_RX; its softirq
-polls up to 64 packets at a time and 300 in a run; a poll that finds fewer than 64 ends and the interrupt is armed
-again. Each packet leaves its page, which the ring needs back, so the driver allocates one per packet, and who consumes
-the packet frees one.
+What a queue does is in `rx_queue.py`.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain, repeat
@@ -17,25 +13,15 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from simalloc.allocators import Allocator, KernelSteps
-from simalloc.machine import FOREVER, Activity, Context, Cpu, Instrument, Machine, Mailbox, Program
+from simalloc.machine import FOREVER, Activity, Context, Cpu, Instrument, Machine, Program
 from simalloc.measure import LockTimes, ledger
-from simalloc.memory import NoPages
 from simalloc.memory.size import PAGE_SIZE
 from simalloc.workloads.arrivals import BurstUs, Pattern, arrivals, check_bursts, stream
 from simalloc.workloads.base import Measured, Workload, WorkloadSpec
 from simalloc.workloads.page_pool import PagePool
 from simalloc.workloads.pagealloc import PageAllocSpec
-from simalloc.workloads.rx_ring import Ring
+from simalloc.workloads.rx_queue import NET_RX, Card, Queue
 from simalloc.workloads.windows import Windows
-
-NET_RX = 3
-"""Number of the receive softirq. Linux v4.10 (ea57485af8f4), include/linux/interrupt.h."""
-
-NAPI_WEIGHT = 64
-"""Packets a poll may take."""
-
-NETDEV_BUDGET = 300
-"""Packets one run of the softirq may take before it has to be raised again."""
 
 WINDOWS = 10
 """Batches of the measured time, for confidence intervals."""
@@ -174,101 +160,6 @@ class NicRxSpec(WorkloadSpec):
         return PageAllocSpec(kind="pagealloc", batches=[64], samples=3) if self.one_cpu else None
 
 
-class Queue:
-    """One receive queue: its ring, its CPU's pages, and whether it is being polled."""
-
-    def __init__(self, nic: NicRx, index: int, times: Iterator[int]) -> None:
-        self.nic = nic
-        self.index = index
-        self.ring = Ring(times, nic.spec.ring)
-        self.mailbox = Mailbox(f"socket {index}", nic.spec.socket)
-        self.pages: deque[int] = deque()
-        spec = nic.spec
-        pool = partial(PagePool, nic.allocator, nic.k, recycle=spec.recycle, linked=spec.uses_lists())
-        self.pool = None if spec.api == "single" else pool()
-
-    def arm(self, cpu: Cpu) -> None:
-        """Announce the next interrupt: some time after the first packet it is for, or when enough of them wait."""
-        self.ring.advance(cpu.clock)
-        spec = self.nic.spec
-        first = self.ring.when(1) + self.nic.moderation
-        enough = self.ring.when(min(spec.moderation_packets, spec.ring))
-        cpu.interrupts.raise_at(max(cpu.clock, min(first, enough)), "nic", self.interrupt)
-
-    def interrupt(self, cpu: Cpu) -> Program[None]:
-        """Leave it to the softirq; the card's interrupt stays off until the poll has caught up."""
-        cpu.interrupts.raise_softirq(NET_RX)
-        yield from ()
-
-    def softirq(self, cpu: Cpu) -> Program[None]:
-        """Poll until there is nothing left, or the budget is used up (`net_rx_action`)."""
-        budget = NETDEV_BUDGET
-        while True:
-            cpu.site = "napi_poll"
-            done = yield from self.poll(cpu)
-            budget -= done
-            if done < NAPI_WEIGHT:
-                self.arm(cpu)
-                return
-            if budget <= 0:
-                cpu.interrupts.raise_softirq(NET_RX)
-                return
-
-    def poll(self, cpu: Cpu) -> Program[int]:
-        """Take up to 64 packets, pass each on, and give the ring a new page for each."""
-        nic = self.nic
-        yield nic.poll_step
-        count = self.ring.take(cpu.clock, NAPI_WEIGHT)
-        pages = [self.pages.popleft() for _ in range(count)]
-        if nic.spec.freed_by == "softirq":
-            yield from self.consume(cpu, pages)
-        else:
-            yield from self.pass_on(cpu, pages)
-        yield from self.fill(cpu, count)
-        return count
-
-    def consume(self, cpu: Cpu, pages: list[int]) -> Program[None]:
-        """Work on packets and free their pages; as many in one stride as are pcp hits and in one window."""
-        nic, windows, done = self.nic, self.nic.windows, 0
-        strides = nic.allocator.strides
-        while done < len(pages):
-            hits = 0
-            if not self.pool and not nic.spec.order:
-                until = windows.end_of(cpu.clock)
-                hits = strides.free(cpu, pages, done, after=nic.packet_step, until=until)
-            if not hits:
-                yield nic.packet_step
-                yield from self.free(cpu, pages[done])
-            done += hits or 1
-            windows.add("packets", cpu.clock, hits or 1)
-
-    def pass_on(self, cpu: Cpu, pages: list[int]) -> Program[None]:
-        """Work on packets and hand them to the application; drop those it has no room for."""
-        for page in pages:
-            yield self.nic.packet_step
-            if not (yield self.mailbox.post(page)):
-                yield from self.free(cpu, page)
-                self.nic.windows.add("dropped", cpu.clock, 1)
-
-    def fill(self, cpu: Cpu, count: int) -> Program[None]:
-        """Give the ring `count` pages."""
-        pages: list[int] = []
-        if self.pool:
-            yield from self.pool.get(cpu, count, pages)
-        else:
-            yield from self.nic.allocator.alloc_pages_each(cpu, count, pages, self.nic.spec.order)
-        if len(pages) < count:
-            raise NoPages(f"cpu {cpu.index} got no page for its ring at cycle {cpu.clock}: the zone is too small")
-        self.pages += pages
-
-    def free(self, cpu: Cpu, page: int) -> Program[None]:
-        """Let go of a packet's page."""
-        if self.pool:
-            yield from self.pool.put(cpu, page)
-        else:
-            yield from self.nic.allocator.free_pages_each(cpu, (page,), self.nic.spec.order)
-
-
 class NicRx(Workload):
     """Receive queues on the first CPUs; applications, if they free the pages, on as many after them."""
 
@@ -277,13 +168,25 @@ class NicRx(Workload):
         self.spec = spec
         self.machine = steps.machine
         define = self.machine.steps.define
-        self.packet_step = define("packet", Activity.WORK, spec.packet_cycles)
-        self.poll_step = define("napi poll", Activity.WORK, spec.poll_cycles)
+        packet_step = define("packet", Activity.WORK, spec.packet_cycles)
+        poll_step = define("napi poll", Activity.WORK, spec.poll_cycles)
         self.task_step = define("application", Activity.WORK, spec.task_cycles)
         ms = self.machine.milliseconds
-        self.moderation = self.cycles_of_us(spec.moderation_us)
         self.windows = Windows(ms(spec.warmup_ms), ms(spec.milliseconds), WINDOWS)
         self.lock_times = LockTimes(self.windows.spread)
+        pool = partial(PagePool, allocator, steps, recycle=spec.recycle, linked=spec.uses_lists())
+        self.card = Card(
+            allocator=allocator,
+            windows=self.windows,
+            poll_step=poll_step,
+            packet_step=packet_step,
+            moderation=self.cycles_of_us(spec.moderation_us),
+            moderation_packets=min(spec.moderation_packets, spec.ring),
+            ring=spec.ring,
+            order=spec.order,
+            socket=spec.socket if spec.freed_by == "task" else None,
+            new_pool=None if spec.api == "single" else pool,
+        )
         self.queues: list[Queue] = []
 
     def cycles_of_us(self, us: float) -> int:
@@ -294,7 +197,7 @@ class NicRx(Workload):
         """Make the queues, each with its own stream of packets."""
         spec = self.spec
         for index in range(spec.queues):
-            queue = Queue(self, index, self._arrivals(seed, index))
+            queue = Queue(self.card, index, self._arrivals(seed, index))
             machine.cpus[index].interrupts.register_softirq(NET_RX, queue.softirq)
             self.queues.append(queue)
         return [self.lock_times]
@@ -311,15 +214,13 @@ class NicRx(Workload):
     def program(self, cpu: Cpu) -> Program[None]:
         """On a queue's CPU: fill the ring, arm the interrupt, be idle. On an application's: read and free."""
         if cpu.index < self.spec.queues:
-            queue = self.queues[cpu.index]
-            yield from queue.fill(cpu, self.spec.ring)
-            queue.arm(cpu)
+            yield from self.queues[cpu.index].start(cpu)
         elif cpu.index < self.spec.cpus_needed():
             yield from self._application(cpu, self.queues[cpu.index - self.spec.queues])
 
     def _application(self, cpu: Cpu, queue: Queue) -> Program[None]:
         while True:
-            page = yield queue.mailbox.receive
+            page = yield queue.socket.receive
             yield self.task_step
             yield from queue.free(cpu, page)
             self.windows.add("packets", cpu.clock, 1)
