@@ -52,7 +52,9 @@ def draw(result: Result) -> Figure:
                 _curve(axis, next(c for c in curves if (c["label"], c["metric"]) == (label, metric)), i)
             axis.set_title(f"{label}:\nwaiting", fontsize=14)
             axis.set_ylabel("share of all CPU cycles (%)")
-            axis.set_ylim(0, 100)
+        top = max(axis.get_ylim()[1] for axis in axes[:-1])
+        for axis in axes[:-1]:
+            axis.set_ylim(0, min(top, 100))  # one scale for all labels
         first = min(batch for curve in curves for batch in curve["batch"])
         for i, label in enumerate(labels, start=len(LOCKS)):
             _curve(axes[-1], next(c for c in curves if (c["label"], c["metric"]) == (label, SCORE)), i)
@@ -77,5 +79,10 @@ def _batches(axis: Axes, batches: list[int]) -> None:
 
 
 def _curve(axis: Axes, curve: dict[str, Any], i: int) -> None:
-    axis.errorbar(curve["batch"], curve["percent"], yerr=curve["ci95"], elinewidth=1.0, capsize=3, **style.look(i))
+    axis.plot(curve["batch"], curve["percent"], **style.look(i))
+    # Intervals of curves that lie on one another stand side by side.
+    beside = [batch * 2 ** (0.07 * (i % 3 - 1)) for batch in curve["batch"]]
+    axis.errorbar(
+        beside, curve["percent"], curve["ci95"], fmt="none", ecolor=style.colour(i), elinewidth=1.2, capsize=3
+    )
     style.points(axis, i, curve["published_batch"], curve["published"])
