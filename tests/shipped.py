@@ -24,7 +24,6 @@ SHORTER = {
     "page-fault-2018": [
         *SHORT["page-fault-2018"],
         "workload.milliseconds=0.5",
-        "compare.1.workload.milliseconds=0.5",
     ],
     "pagealloc-2017": ["workload.batches=[1, 64, 4096]"],
 }

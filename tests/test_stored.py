@@ -27,7 +27,6 @@ SHORT = {
         "sweep={allocator.batch: [31, 511]}",
         "workload.milliseconds=3",
         "workload.time_lapse=50",
-        "compare.1.workload.milliseconds=3",
         "replications=2",
     ],
 }
