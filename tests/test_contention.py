@@ -12,7 +12,9 @@ from simalloc.machine import Cpu, Mailbox, Program
 from simalloc.measure import mser5
 from simalloc.results import Result
 from simalloc.runs import build_model, run
+from simalloc.runs.assembly import _paired
 from simalloc.scenario import ScenarioError, build, load
+from simalloc.workloads.windows import half_interval
 
 
 def small(**over: Any) -> dict[str, Any]:
@@ -68,6 +70,13 @@ def test_two_labels_are_compared_as_paired_differences() -> None:
     compare = [{"label": "a"}, {"label": "same"}]
     rows = run(build(small(compare=compare))).select(label="same", metric="alloc")
     assert (rows[0]["change"], rows[0]["change_ci95"]) == (0.0, 0.0)
+
+
+def test_a_change_is_that_of_the_means_where_a_baseline_is_near_nothing_once() -> None:
+    found = _paired([2.0, 4.0, 6.0], [0.001, 3.999, 8.0])
+    assert (found["change"], found["change_ci95"]) == pytest.approx(
+        (0.0, 100 * half_interval([2.0, 0.0, -2.0]) / 4), abs=0.1
+    )
 
 
 def test_a_swept_value_that_is_wrong_is_told_at_the_sweep() -> None:

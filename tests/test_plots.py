@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from simalloc.measure.lock_stat import Times
 from simalloc.plots import FIGURES, NoSuchFigure, Series, applying, checked, draw, wanted
+from simalloc.plots.style import save
 from simalloc.results import FIGURE_ABOUT, Result
 from simalloc.runs.prices import prices
 from simalloc.scenario import ScenarioError, build, load, shipped
@@ -60,6 +61,14 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_data_of_each_figure_is_the_stored_one(name: str) -> None:
     stored = (FOLDER / "figures" / f"{name}.json").read_text(encoding="utf-8")
     assert figures_text(stored_result(name)) == stored
+
+
+@pytest.mark.parametrize("kind", EXAMPLES)
+def test_a_figure_of_nothing_but_zeros_is_drawn_without_a_warning(kind: str, tmp_path: Path) -> None:
+    result = Result.from_json(stored_result(EXAMPLES[kind]).to_json())
+    for row in (*result.rows, *result.locks, *result.latency):
+        row |= {name: 0 for name, value in row.items() if isinstance(value, float)}
+    assert len(save(FIGURES[kind].draw(result), tmp_path / kind)) == 2
 
 
 def test_every_kind_says_what_it_shows_and_has_an_example() -> None:

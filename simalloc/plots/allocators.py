@@ -123,11 +123,10 @@ def _panel(axis: Axes, bars: Series) -> None:
         end = max(bar["value"] + bar.get("ci95", 0.0), bar.get("published", 0.0))
         text = f"{_short(bar['value'] / scale)}{change}"
         axis.annotate(text, (end, place), xytext=(9, 0), textcoords="offset points", va="center")
-    axis.set_xlim(right=1.65 * max(bar["value"] + bar.get("ci95", 0.0) for bar in bars))
+    axis.set_xlim(0, 1.65 * max(bar["value"] + bar.get("ci95", 0.0) for bar in bars) or 1)
     axis.xaxis.set_major_locator(MaxNLocator(4))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / scale:,.10g}"))
     axis.set_xlabel(("million " if scale > 1 else "") + str(bars[0]["unit"]))
-    axis.set_xlim(left=0)
     axis.grid(visible=False, axis="y")
 
 

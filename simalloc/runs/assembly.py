@@ -163,9 +163,15 @@ def _key(figure: Measured) -> tuple[object, ...]:
 
 
 def _paired(values: Sequence[float], base: Sequence[float]) -> Row:
-    """Return the mean difference from the baseline under the same random numbers, in %, and half its 95 % interval."""
-    pairs = [(value, other) for value, other in zip(values, base, strict=False) if other]
-    if len(pairs) < 2:
+    """Return by how much the mean differs from the baseline's, in %, and half its 95 % interval.
+
+    Both have the same random numbers, so the interval is that of a ratio estimator: of what each replication differs
+    from that ratio. A mean of the replications' own ratios would hang on whichever has a baseline near 0.
+    """
+    pairs = list(zip(values, base, strict=False))
+    then = fmean(other for _, other in pairs)
+    if len(pairs) < 2 or not then:
         return {}
-    changes = [100 * (value / other - 1) for value, other in pairs]
-    return {"change": fmean(changes), "change_ci95": half_interval(changes)}
+    ratio = fmean(value for value, _ in pairs) / then
+    apart = [value - ratio * other for value, other in pairs]
+    return {"change": 100 * (ratio - 1), "change_ci95": 100 * half_interval(apart) / abs(then)}
