@@ -1,13 +1,14 @@
 """Random scenarios for so many minutes: `python -m tests.soak 60`. Each is checked all along, and run twice.
 
 On local clocks and in lockstep it must give the same figures and the same ledger; the ledger of each CPU sums to the
-same time; every figure that applies is drawn.
+same time; every figure that applies is drawn, without a warning.
 """
 
 from __future__ import annotations
 
 import random
 import sys
+import warnings
 from itertools import count
 from time import monotonic
 from typing import Any
@@ -61,6 +62,7 @@ def uneven(result: Result) -> bool:
 
 
 def main() -> None:
+    warnings.simplefilter("error")
     minutes, seed = float(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1
     end, done, skipped, wrong = monotonic() + 60 * minutes, 0, 0, 0
     for number in count():

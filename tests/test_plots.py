@@ -116,6 +116,14 @@ def test_the_share_of_a_group_is_what_the_ledger_says() -> None:
     assert sum(bar["parts"].values()) == pytest.approx(busy / pages)
 
 
+def test_lock_times_are_those_of_the_last_point_at_which_somebody_waited() -> None:
+    result = Result.from_json(stored_result("locks").to_json())
+    for row in result.locks:
+        if row["cpus"] == 32:
+            row |= {"wait_histogram": [], "hold_histogram": []}
+    assert {curve["point"] for curve in series(result, "lock_times")} == {"cpus = 16"}
+
+
 def test_survival_begins_at_the_share_that_waited_at_all() -> None:
     row = stored_result("nic-rx-2017").locks[1]
     curves = series(stored_result("nic-rx-2017"), "lock_times")

@@ -1,7 +1,7 @@
 """How long locks are waited for, and how long they are held: survival curves on logarithmic axes.
 
-A curve per label at the last point of a sweep; a curve per point where there is one label. Read it from the right: how
-long the worst thousandth waits.
+A curve per label at the last point of a sweep at which somebody waited; a curve per point where there is one label.
+Read it from the right: how long the worst thousandth waits.
 """
 
 from __future__ import annotations
@@ -83,14 +83,18 @@ def draw(result: Result) -> Figure:
 def _rows(result: Result) -> list[Row]:
     """Return the rows of the locks most waited for: of all labels at the last point, or of points of the only label."""
     rows = [row for row in result.locks if "wait_histogram" in row]
-    points = points_of(result, rows)
-    shown = points[-1:] if len(result.cases) > 1 else thinned(points, MOST_POINTS)
+    shown = [_last_point(result)] if len(result.cases) > 1 else thinned(points_of(result, rows), MOST_POINTS)
     rows = [row for row in rows if point_of(result, row) in shown]
     waited: dict[str, int] = {}
     for row in rows:
         waited[row["lock"]] = waited.get(row["lock"], 0) + row["waittime_total"]
     locks = sorted(waited, key=lambda lock: -waited[lock])[:MOST_LOCKS]
     return [row for lock in locks for row in rows if row["lock"] == lock]
+
+
+def _last_point(result: Result) -> tuple[Any, ...]:
+    """Return the last point at which somebody waited."""
+    return points_of(result, [row for row in result.locks if row.get("wait_histogram")])[-1]
 
 
 def _name(curve: dict[str, Any], result: Result) -> str:
@@ -100,7 +104,7 @@ def _name(curve: dict[str, Any], result: Result) -> str:
 def _where(result: Result) -> str:
     if not result.swept or len(result.cases) == 1:
         return ""
-    return f", at {point_name(result, points_of(result, result.locks)[-1])}"
+    return f", at {point_name(result, _last_point(result))}"
 
 
 def _panel(axis: Axes, curves: dict[int, dict[str, Any]]) -> None:

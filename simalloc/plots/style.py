@@ -101,6 +101,11 @@ def beside(text: str) -> str:
     return _lines(text, 28)
 
 
+def beneath(text: str) -> str:
+    """Break the name of a column into lines, so that it leaves room for the axes above it."""
+    return _lines(text, 20)
+
+
 def _lines(text: str, width: int) -> str:
     """Break a text into lines, but no `batch = 8` in two: hard spaces are none to `fill`."""
     return fill(text.replace(" = ", "\xa0=\xa0"), width).replace("\xa0", " ")

@@ -68,7 +68,8 @@ def draw(result: Result) -> Figure:
         _throughput(axes[0], entries)
         _shares(axes[1], entries)
         for axis in figure.axes:
-            axis.set_xticks(range(len(entries)), [entry["label"] for entry in entries], rotation=30, ha="right")
+            names = [style.beneath(entry["label"]) for entry in entries]
+            axis.set_xticks(range(len(entries)), names, rotation=30, ha="right", rotation_mode="anchor")
         title = "what a page costs, what the NIC delivers, where the cycles went"
         figure.suptitle(f"{result.scenario}: {title}", fontsize=16)
     return figure
