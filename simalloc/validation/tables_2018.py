@@ -99,11 +99,9 @@ FAULTS = Table(
         Band(
             rows="Skylake-EP: share of each lock at the other batches",
             fitted=True,
-            limits=Limits(8, 11),
+            limits=Limits(8, 8),
             why=SHARES,
             where={"label": (SKYLAKE,), "metric": ("zone_lock_share", "lru_lock_share")},
-            target=Limits(8, 8),
-            missing="how far apart processes are is an estimate, and a longer run lets them drift apart",
         ),
         Band(
             rows="desktop: score at batch 31",
