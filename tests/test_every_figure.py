@@ -24,6 +24,8 @@ WORKLOADS: dict[str, dict[str, Any]] = {
     "exit": {"kind": "exit", "pages": 40},
     "mixed": {"kind": "mixed", "hold": 64, **SHORT_TIME},
     "lock-loop": {"kind": "lock-loop", **SHORT_TIME},
+    "memory-pressure": {"kind": "memory-pressure", **SHORT_TIME},
+    "purger": {"kind": "purger", "extent": 16, **SHORT_TIME},
 }
 VARIANTS: dict[str, dict[str, Any]] = {
     "pagealloc": {"batches": [1]},
@@ -34,6 +36,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "exit": {"faulted_by": 1},
     "mixed": {"hold": 8},
     "lock-loop": {"hold": "300ns"},
+    "memory-pressure": {"isolated": 0},
+    "purger": {"extent": 4},
 }
 """What a column of a comparison may have otherwise; of some workloads it has other figures then."""
 

@@ -11,7 +11,7 @@ import pytest
 
 from simalloc.allocators import VERSIONS, Allocator, Linux
 from simalloc.allocators.base import declares_constant_hits
-from simalloc.machine import Cpu, Program
+from simalloc.machine import Activity, Cpu, Program
 from simalloc.memory import MigrateType, Zone
 from tests.models import model, run_one
 
@@ -109,3 +109,30 @@ def test_the_first_hit_of_a_kind_shows_what_the_others_cost(allocator: str) -> N
 
     run_one(system, program)
     assert found[0] > 1
+
+
+@pytest.mark.parametrize("allocator", ["v4.15", "v5.14", "v6.1"])
+def test_an_interrupt_due_when_the_last_hit_ends_comes_when_it_does_in_lockstep(allocator: str) -> None:
+    def freed_after(due: int | None, *, lockstep: bool) -> int:
+        system = model(allocator, lockstep=lockstep, machine={"preset": "linux-6.1-instructions"})  # no caches
+        tick = system.machine.steps.define("tick", Activity.WORK, 100)
+        took = []
+
+        def handler(_cpu: Cpu) -> Program[None]:
+            yield tick
+
+        def program(cpu: Cpu) -> Program[None]:
+            pages: list[int] = []
+            yield from system.allocator.alloc_pages_each(cpu, 20, pages)
+            start = cpu.clock
+            if due is not None:
+                cpu.interrupts.raise_at(start + due, "tick", handler)
+            yield from system.allocator.free_pages_each(cpu, pages)
+            took.append(cpu.clock - start)
+
+        run_one(system, program)
+        return took[0]
+
+    length = freed_after(None, lockstep=False)
+    near = range(length - 20, length + 2)
+    assert [freed_after(due, lockstep=False) for due in near] == [freed_after(due, lockstep=True) for due in near]

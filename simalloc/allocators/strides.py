@@ -94,7 +94,7 @@ class Strides:
             return 0
         misses = allocator.k.struct_page_miss
         longest = path.cycles + misses[-1].cycles + self._farthest + (after.cycles if after else 0)
-        run = min(below_high, (min(cpu.horizon, until - 1) - cpu.clock) // (longest or 1))
+        run = min(below_high, min(cpu.room(), until - 1 - cpu.clock) // (longest or 1))
         if run <= 0:
             return 0
         pfns = pages[first : first + run]

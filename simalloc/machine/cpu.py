@@ -228,8 +228,11 @@ class Cpu:
         return sum(tally[step.index] for tally in self.tallies) * step.cycles
 
     def room(self) -> int:
-        """How many cycles this CPU may run before something is due: what a stride must fit into (at most 0: none)."""
-        return self.horizon - self.clock
+        """How many cycles this CPU may run before something is due: what a stride must fit into (at most 0: none).
+
+        A stride may end with an unmask. What is due in that very cycle is let in there, so it must end before.
+        """
+        return self.horizon - 1 - self.clock
 
     def stride(self, steps: list[tuple[int, int]], cycles: int, times: int) -> None:
         """Run `steps`, pairs of index and count, of `cycles` cycles in all, `times` times in one arithmetic step.
