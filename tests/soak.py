@@ -15,7 +15,7 @@ from typing import Any
 
 from simalloc.allocators import VERSIONS
 from simalloc.hardware.costs import presets
-from simalloc.machine import LOCK_KINDS
+from simalloc.machine import LOCK_KINDS, RuleBroken
 from simalloc.results import Result
 from simalloc.runs import run
 from simalloc.scenario import ScenarioError, build
@@ -61,7 +61,7 @@ OPTIONS: dict[str, dict[str, list[Any]]] = {
         ],
     },
     "lock-loop": {"think": [{"constant": "0ns"}], "hold": [{"exponential": "1us"}]},
-    "memory-pressure": {"isolated": [0], "reclaim_cycles": [0, 100], "read_cycles": [0]},
+    "memory-pressure": {"isolated": [1], "reclaim_cycles": [0, 100], "read_cycles": [0]},
     "purger": {"purgers": [2], "extent": [1, 100], "queue": [1]},
 }
 """Other values of the keys of each workload; each is taken one time in four."""
@@ -79,6 +79,13 @@ WHOLE: dict[str, dict[str, list[Any]]] = {
     "allocator": {"batch": [1, 7, 63], "high": [64, 400], "batch_scale_max": [0, 5]},
 }
 """The same of other parts of a scenario."""
+
+
+INTERRUPTS: list[list[dict[str, Any]]] = [
+    [],
+    [{"name": "timer", "hz": 100000}],
+    [{"name": "nmi", "nmi": True, "hz": 50000}],
+]
 
 
 def scenario(chance: random.Random) -> dict[str, Any]:
@@ -106,6 +113,12 @@ def scenario(chance: random.Random) -> dict[str, Any]:
         "profile": chance.random() < 0.2,
         "replications": chance.choice((1, 2)),
     }
+
+
+def is_known(data: dict[str, Any]) -> bool:
+    """Whether the scheme breaks a rule as its kernel did: noirq-v2 drains by IPI lists that only a task guards."""
+    schemes = [data["allocator"], *(case.get("allocator") for case in data["compare"])]
+    return data["workload"]["kind"] == "memory-pressure" and "noirq-v2" in str(schemes)
 
 
 def faults_of(data: dict[str, Any]) -> list[str]:
@@ -140,6 +153,8 @@ def main() -> None:
         except ScenarioError:
             skipped += 1
             continue
+        except RuleBroken as error:
+            faults = [] if is_known(data) else [str(error)]
         except Exception as error:
             faults = [f"{type(error).__name__}: {error}"]
         done += 1

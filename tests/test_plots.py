@@ -15,6 +15,7 @@ from simalloc.measure.lock_stat import Times
 from simalloc.plots import FIGURES, NoSuchFigure, Series, applying, checked, draw, wanted
 from simalloc.plots.style import save
 from simalloc.results import FIGURE_ABOUT, Result
+from simalloc.runs import run
 from simalloc.runs.prices import prices
 from simalloc.scenario import ScenarioError, build, load, shipped
 from tests.test_cli import simalloc
@@ -233,3 +234,15 @@ def test_a_swept_price_is_told_by_point() -> None:
         (1.0, ["v4.10, irq_save 1"]),
         (2.0, ["v4.10, irq_save 2"]),
     ]
+
+
+@pytest.mark.parametrize(("label", "ghz"), [("Skylake-EP, 112 CPUs", 2.5), ("Haswell desktop, 8 CPUs", 4.0)])
+def test_times_of_a_label_are_by_the_clock_of_its_own_machine(label: str, ghz: float) -> None:
+    result = stored_result("page-fault-2018")
+    row = next(row for row in result.locks if row["label"] == label)
+    assert result.microseconds(row, 1000 * ghz) == 1
+
+
+def test_cycles_and_instructions_are_not_drawn_side_by_side() -> None:
+    other = {"label": "b", "machine": {"preset": "linux-6.12-instructions"}}
+    assert applying(run(build(SMALL | {"compare": [{"label": "a"}, other]}))) == []

@@ -81,9 +81,7 @@ def _difference(parted: Mapping[str, Any] | None) -> Iterator[str]:
 
 
 def _times(result: Result) -> Iterator[str]:
-    clock = result.clock
-    rate = f" at {clock['ghz']:g} GHz" if result.unit == "cycles" else ""
-    yield f"machine {clock['preset']}, {clock['unit']}{rate}"
+    yield f"machine {result.machines()[0]}"
     for row in result.rows:
         if row["metric"] in CYCLES:
             yield f"{CYCLES[row['metric']]:<{WIDTH}}{row['value']:>12.1f} {row['unit']}"

@@ -46,11 +46,11 @@ def explain_windows(scenario: Scenario, time: str) -> None:
     """Print, for each case, the first window with interrupts off that is longer than `time`."""
     from simalloc.runs.explain import first_long_window, window_text  # noqa: PLC0415
 
-    ghz = scenario.machine.cost_model().clock_ghz
-    limit = _cycles("--explain-irqsoff", time, ghz)
+    _cycles("--explain-irqsoff", time, scenario.machine.cost_model().clock_ghz)  # a mistake in it is told at once
     for index, case in enumerate(scenario.cases):
+        ghz = case.machine.cost_model().clock_ghz
         show_progress(f"{case.label}: looking for a window longer than {time}")
-        window = first_long_window(scenario, index, limit)
+        window = first_long_window(scenario, index, _cycles("--explain-irqsoff", time, ghz))
         show_progress("")
         typer.echo(typer.style(f"{case.label} ({case.version.name})", bold=True))
         text = window_text(window, ghz) if window else f"no window with interrupts off is longer than {time}"
@@ -62,12 +62,12 @@ def print_result(about: str, result: Result) -> None:
     from simalloc.results import comparison_table, error_lines, latency_table, metric_table, sweep_table  # noqa: PLC0415
     from simalloc.results.profile_table import profile_points, profile_table  # noqa: PLC0415
 
-    clock = result.clock
     typer.echo(f"{result.scenario}: {about}" if about else result.scenario)
     if result.partial:
         typer.echo(f"PARTIAL: {result.partial} are done; figures of the rest are missing, or of fewer replications")
-    rate = f" at {clock['ghz']:g} GHz" if result.unit == "cycles" else ""
-    typer.echo(f"machine {clock['preset']}, {clock['unit']}{rate}, seed {result.seed}\n")
+    machine, *others = result.machines()
+    typer.echo(f"machine {machine}, seed {result.seed}")
+    typer.echo("".join(f"{other}\n" for other in others))
     swept = any(row["metric"] == "alloc" and "batch" in row for row in result.rows)
     points = result.planned // max(len(result.cases), 1)
     if result.swept and points > MOST_POINTS:

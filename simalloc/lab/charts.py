@@ -132,7 +132,6 @@ def _beside(result: Result, metric: str, axis: str, label: str) -> Chart:
 def _latencies(result: Result) -> list[Row]:
     """Return what interrupts see as rows of figures, in us; over all CPUs and sites."""
     rows = []
-    thousand = 1000 * float(result.clock["ghz"])
     unit = "us" if result.unit == "cycles" else "thousand instructions"
     wanted = (("irqs_off", "max", "irqs_off_longest"), ("irqs_off", "p99", "irqs_off_p99"))
     for row in result.latency:
@@ -141,5 +140,5 @@ def _latencies(result: Result) -> list[Row]:
         head = {"label": row["label"], **{name: row[name] for name in result.swept if name in row}}
         for kind, column, metric in (*wanted, ("irq_latency", "mean", "irq_latency_mean")):
             if row["kind"] == kind and isinstance(row.get(column), int | float):
-                rows.append({**head, "metric": metric, "value": row[column] / thousand, "unit": unit})
+                rows.append({**head, "metric": metric, "value": result.microseconds(row, row[column]), "unit": unit})
     return rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from simalloc.plots import cycles
@@ -59,15 +60,11 @@ def locks_text(result: Result, point: Point) -> str:
 
 def window_words(result: Result, point: Point) -> list[tuple[str, int, str]]:
     """Return for each label its longest window with interrupts off: the label, its cycles, and a sentence or two."""
-    ghz = float(result.clock["ghz"])
-
-    def us(value: float) -> str:
-        return f"{value / ghz / 1000:.2f} us"
-
     found = []
     for row in _at(result, result.latency, point):
         if (row["kind"], row.get("cpu"), row.get("site")) != ("irqs_off", "all", "all"):
             continue
+        us = partial(_us, result, row)
         parts = [
             f"{us(row['max_waited'])} waiting for a lock" if row["max_waited"] else "",
             f"{us(row['max_held'])} holding one" if row["max_held"] else "",
@@ -80,6 +77,10 @@ def window_words(result: Result, point: Point) -> list[tuple[str, int, str]]:
         )
         found.append((row["label"], int(row["max"]), words))
     return found
+
+
+def _us(result: Result, row: Row, cycles: float) -> str:
+    return f"{result.microseconds(row, cycles):.2f} us"
 
 
 def _at(result: Result, rows: Sequence[Row], point: Point) -> list[Row]:

@@ -57,13 +57,20 @@ FIGURES: Table[Kind] = Table("drawing", _KINDS)
 """Every kind by its name; the name is that of the file it is saved to. `results.FIGURE_ABOUT` says what each shows."""
 
 
+OF_A_CASE = ("timeline", "pcp_counts")
+"""Figures that set no label beside another."""
+
+
 class NoSuchFigure(Exception):  # noqa: N818
     """The result lacks what a figure shows, or there is no figure of that name; the text lists what there is."""
 
 
 def applying(result: Result) -> list[str]:
-    """Return the names of the figures that the result has the numbers for."""
-    return [name for name, kind in FIGURES.items() if kind.applies(result)]
+    """Return the names of the figures that the result has the numbers for.
+
+    Where one machine's clock counts cycles and another's instructions, these are the figures of a single case.
+    """
+    return [name for name, kind in FIGURES.items() if kind.applies(result) and (name in OF_A_CASE or result.one_unit)]
 
 
 def wanted(result: Result) -> list[str]:

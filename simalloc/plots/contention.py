@@ -60,7 +60,7 @@ def series(result: Result) -> Series:
         for metric, call in {} if calls else WHOLE.items():
             for point in thinned(list(by_metric.get(metric, {})), MOST_BATCHES):
                 size = ", ".join(f"{name} {value}" for name, value in point if name == "batch")
-                total = _in_ns(by_metric[metric][point], float(result.clock["ghz"]))
+                total = _in_ns(by_metric[metric][point], result)
                 curves += _curve(_name(result, case, ", ".join(filter(None, (call, size)))), total, {})
         if "time_per_op" in parts_of:
             total = parts_of["time_per_op"]
@@ -103,10 +103,13 @@ def _name(result: Result, case: Row, call: str) -> str:
     return f"{case['label']}: {call}" if len(result.cases) > 1 else call
 
 
-def _in_ns(rows: dict[int, Row], ghz: float) -> dict[int, Row]:
+def _in_ns(rows: dict[int, Row], result: Result) -> dict[int, Row]:
     """Return rows in cycles as rows in ns."""
     times = ("value", "ci95", "published")
-    return {c: row | {name: row[name] / ghz for name in times if name in row} for c, row in rows.items()}
+    return {
+        c: row | {name: 1000 * result.microseconds(row, row[name]) for name in times if name in row}
+        for c, row in rows.items()
+    }
 
 
 def _curve(name: str, total: dict[int, Row], parts: dict[str, list[float]]) -> Series:

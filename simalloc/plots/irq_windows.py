@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from matplotlib import rc_context
@@ -31,13 +32,9 @@ def series(result: Result) -> Series:
     A cause is the function or the handler that had interrupts off. Of the longest window (us): what was waiting for a
     lock, what holding one, what the rest, and in which function.
     """
-    ghz = float(result.clock["ghz"])
-
-    def us(cycles: float) -> float:
-        return cycles / ghz / NS_PER_US
-
     panels = []
     for worst in _windows(result):
+        us = partial(result.microseconds, worst)
         causes = {
             row["site"]: {
                 "us": [us(low) for low, _ in row["histogram"]],

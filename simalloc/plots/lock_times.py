@@ -6,6 +6,7 @@ Read it from the right: how long the worst thousandth waits.
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
@@ -33,9 +34,9 @@ def series(result: Result) -> Series:
     The share of all acquisitions that waited (held) at least as long: exact at each length given. The last length is
     the longest of all.
     """
-    ghz = float(result.clock["ghz"])
     curves = []
     for row in _rows(result):
+        us = partial(result.microseconds, row)
         for time in TIMES:
             bins = row[f"{time}_histogram"]
             if not bins:
@@ -48,7 +49,7 @@ def series(result: Result) -> Series:
                 head
                 | {
                     "time": time,
-                    "us": [length / ghz / 1000 for length, _ in bins] + [longest / ghz / 1000] * (longest > last[0]),
+                    "us": [us(length) for length, _ in bins] + [us(longest)] * (longest > last[0]),
                     "percent": shares + [shares[-1]] * (longest > last[0]),
                 }
             )

@@ -86,11 +86,12 @@ def draw(result: Result) -> Figure:
                 style.plain_numbers(axis.yaxis)
             else:
                 axis.set_ylim(0, 1.08 * max(values, default=0) or 1)
+            ticks = [style.beneath(place) for place in places]
             if len(places) > MANY:
                 turned: Any = {"rotation": 60, "ha": "right", "rotation_mode": "anchor", "fontsize": 10}
-                axis.set_xticks(range(len(places)), places, **turned)
+                axis.set_xticks(range(len(places)), ticks, **turned)
             else:
-                axis.set_xticks(range(len(places)), places)
+                axis.set_xticks(range(len(places)), ticks)
             axis.margins(x=0.25 if len(places) == 2 else 0.04)
         if any(names):
             handles = [style.handle(i, name, marked=True) for i, name in enumerate(names)]

@@ -141,9 +141,14 @@ def _lock_stat(result: Result) -> Table:
         *(Column(name.replace("_", "-")) for name in counts),
         *(Column(name.replace("_", "-"), "us" if result.unit == "cycles" else result.unit) for name in times),
     ]
-    a_us = float(result.clock["ghz"]) * 1000 if result.unit == "cycles" else 1
+    in_us = result.unit == "cycles"
     rows = [
-        [*_head(result, row), row["lock"], *(row[name] for name in counts), *(row[name] / a_us for name in times)]
+        [
+            *_head(result, row),
+            row["lock"],
+            *(row[name] for name in counts),
+            *(result.microseconds(row, row[name]) if in_us else row[name] for name in times),
+        ]
         for row in result.locks
     ]
     about = "As /proc/lock_stat has it (Documentation/locking/lockstat.rst), all locks of a class together."
@@ -174,7 +179,6 @@ def _lock_sites(result: Result) -> Table:
 
 
 def _latency(result: Result) -> Table:
-    ghz = float(result.clock["ghz"])
     kinds = {"irqs_off": "interrupts off", "bh_off": "bottom halves off", "irq_latency": "interrupt latency"}
     lengths = ("mean", "p50", "p99", "p99.9", "max", "max_waited", "max_held", "max_rest")
     titles = (*lengths[:5], "of it waiting", "of it holding", "of it other")
@@ -192,7 +196,7 @@ def _latency(result: Result) -> Table:
             kinds[row["kind"]],
             row["site"],
             row["count"],
-            *(row[name] / ghz / 1000 for name in lengths),
+            *(result.microseconds(row, row[name]) for name in lengths),
             row["max_cpu"],
         ]
         for row in result.latency

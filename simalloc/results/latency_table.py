@@ -26,13 +26,13 @@ def latency_table(result: Result) -> str:
             continue
         split = "" if kind != "irqs_off" else "   the longest: waiting + holding + rest, where"
         lines += ["", title + " (per window)" * (kind != "irq_latency"), head + split]
-        lines += [f"{row['label']:<{width + 2}}{_line(row, result.clock['ghz'])}" for row in of_kind]
+        lines += [f"{row['label']:<{width + 2}}{_line(row, result)}" for row in of_kind]
     return "\n".join(lines)
 
 
-def _line(row: Row, ghz: float) -> str:
+def _line(row: Row, result: Result) -> str:
     def us(cycles: float) -> str:
-        return f"{cycles / ghz / 1000:>9.2f}"
+        return f"{result.microseconds(row, cycles):>9.2f}"
 
     text = f"{row['count']:>9}" + "".join(us(row[name]) for name in ("mean", "p50", "p99", "p99.9", "max"))
     if row["kind"] == "irqs_off":

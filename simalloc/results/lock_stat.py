@@ -49,14 +49,13 @@ def lock_stat_rows(result: Result) -> list[Row]:
     """
     if result.unit != "cycles":
         raise LockStatError(f"{result.scenario}: its clock counts {result.unit}, which are no microseconds")
-    ghz = float(result.clock["ghz"])
     rows = []
     for row in result.locks:
         kept = {name: value for name, value in row.items() if name not in ("unit", "hold_by_activity")}
         kept = {name: value for name, value in kept.items() if not name.endswith("_histogram")}
         for name in COLUMNS:
             if name not in COUNTS:
-                kept[name] = float(row[name]) / ghz / 1000
+                kept[name] = result.microseconds(row, row[name])
         rows.append(kept | {"unit": "us"})
     return rows
 

@@ -28,11 +28,16 @@ FIXED = frozenset(
 )
 """What a row of figures can have beside parameters, which are those of the workload and those swept."""
 
-IF_ANY = ("partial", "broken", "plugins")
+IF_ANY = ("partial", "broken", "plugins", "other_clocks")
 """Fields that result.json has only where there is something in them."""
 
 APART = {"timeline": "timeline.json.gz", "details": "details.json.gz"}
 """Where rows are saved that are many: apart from the rest, which people read."""
+
+
+def _words(clock: Row) -> str:
+    rate = "" if clock["unit"] == "instructions" else f" at {clock['ghz']:g} GHz"
+    return f"{clock['preset']}, {clock['unit']}{rate}"
 
 
 @dataclass
@@ -42,7 +47,8 @@ class Result:
     `rows`: label, allocator, the workload's parameters by name, metric, value, unit, and `published` where there is a
     published figure; `ci95` is half a 95 % interval, `change` the paired difference from the first label in %.
     `cases`: one entry a label, with allocator, batch and high (pages) at the first point of a sweep; `swept`: the names
-    of swept parameters; `planned`: how many cases the scenario has. Times are in `clock`'s unit. `definition`: the
+    of swept parameters; `planned`: how many cases the scenario has. Times are in `clock`'s unit, except those of labels
+    and points whose machine has another clock: these are in `other_clocks` (see `clock_of`). `definition`: the
     scenario as data, from which `simalloc.build` makes it again; `prices`: every cost parameter that was paid, with
     `value`, kind, about and source, and under `labels` whose it is where not everybody paid it. `timeline`: what was
     recorded (`simalloc.measure.records`), in a file of its own; so are `details`: what a workload tells beside figures.
@@ -73,11 +79,32 @@ class Result:
     plugins: list[Row] = field(default_factory=list)
     partial: str = ""
     broken: list[Row] = field(default_factory=list)
+    other_clocks: list[Row] = field(default_factory=list)
+
+    def clock_of(self, row: Row) -> Row:
+        """Return the clock that counted the cycles of a row: `preset`, `unit` and `ghz` of its label's machine."""
+        for own in self.other_clocks:
+            if all(row.get(name) == own[name] for name in ("label", *self.swept)):
+                return own
+        return self.clock
+
+    def machines(self) -> list[str]:
+        """Return the clock of all in words; then, beginning with its name, that of each label that has another."""
+        return [_words(self.clock), *dict.fromkeys(f"{own['label']}: {_words(own)}" for own in self.other_clocks)]
+
+    def microseconds(self, row: Row, cycles: float) -> float:
+        """Return cycles of a row (of locks, latencies, the ledger) as a time in us."""
+        return cycles / float(self.clock_of(row)["ghz"]) / 1000
 
     @property
     def unit(self) -> str:
         """What its clock counts: cycles, or the instructions of a preset that counts those."""
         return "instructions" if self.clock["unit"] == "instructions" else "cycles"
+
+    @property
+    def one_unit(self) -> bool:
+        """Whether all clocks count the same: cycles, or instructions."""
+        return len({(own["unit"] == "instructions") for own in (self.clock, *self.other_clocks)}) == 1
 
     def __repr__(self) -> str:
         """Tell which run it is and how much there is: a run's rows would fill a screen."""

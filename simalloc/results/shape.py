@@ -18,6 +18,7 @@ COLUMNS: dict[str, dict[str, type | tuple[type, ...]]] = {
     "locks": {"label": str, "lock": str, "acquisitions": int, "contentions": int},
     "latency": {"label": str, "kind": str},
     "prices": {"name": str, "value": NUMBER, "unit": str},
+    "other_clocks": {"label": str, "preset": str, "unit": str, "ghz": NUMBER},
     "timeline": {"label": str, "kind": str},
     "details": {"label": str, "kind": str},
 }
@@ -39,7 +40,7 @@ FIELDS: dict[str, type] = {
     "details": list,
     "build": str,
 }
-TABLES = ("cases", "rows", "ledger", "locks", "latency", "prices")
+TABLES = ("cases", "rows", "ledger", "locks", "latency", "prices", "other_clocks")
 REQUIRED = ("scenario", "seed", "simalloc", "config", "clock", "cases", "rows")
 MAJOR = 0
 """The part of simalloc's version before the first point, under which files are read."""
@@ -67,6 +68,8 @@ def checked_shape(data: Any) -> dict[str, Any]:
         raise NotAResult("clock of result.json has no ghz")
     if not all(_is_text(clock.get(name)) for name in ("preset", "unit")):
         raise NotAResult("clock of result.json has no preset and unit")
+    if not all(own["ghz"] > 0 for own in data.get("other_clocks", [])):
+        raise NotAResult("other_clocks of result.json has a clock without ghz")
     return data
 
 

@@ -12,6 +12,7 @@ from simalloc.compiled import BUILD
 from simalloc.results import Published, PublishedError, Result, Row, read_published, swept_beside
 from simalloc.runs.prices import prices
 from simalloc.scenario import Case, Scenario, ScenarioError
+from simalloc.scenario.machine import MachineSpec
 from simalloc.workloads import Measured
 from simalloc.workloads.windows import half_interval
 
@@ -61,14 +62,19 @@ def _published(scenario: Scenario, folder: Path | None) -> Published | None:
 
 
 def _empty_result(scenario: Scenario, published: Published | None) -> Result:
-    costs = scenario.machine.cost_model()
+    clock = _clock(scenario.machine)
     return Result(
         scenario=scenario.name,
         seed=scenario.seed,
         simalloc=version("simalloc"),
         build=BUILD,
         config=scenario.digest(),
-        clock={"preset": costs.name, "unit": costs.unit, "ghz": costs.clock_ghz},
+        clock=clock,
+        other_clocks=[
+            {"label": case.label, **case.parameters, **own}
+            for case in scenario.cases
+            if (own := _clock(case.machine))["ghz"] != clock["ghz"] or own["unit"] != clock["unit"]
+        ],
         cases=[
             {
                 "label": case.label,
@@ -87,6 +93,11 @@ def _empty_result(scenario: Scenario, published: Published | None) -> Result:
         prices=prices(scenario),
         plugins=[plugin.row() for plugin in scenario.plugins()],
     )
+
+
+def _clock(machine: MachineSpec) -> Row:
+    costs = machine.cost_model()
+    return {"preset": costs.name, "unit": costs.unit, "ghz": costs.clock_ghz}
 
 
 def _parameters(case: Case) -> Row:

@@ -19,14 +19,14 @@ def write_traces(result: Result, folder: Path) -> list[Path]:
         "seed": result.seed,
         "config": result.config,
         "simalloc": result.simalloc,
-        "clock": result.clock,
     }
     files = []
     for recording in recordings(result):
         if recording.end == recording.start:
             continue
         trace, text = (folder / f"{recording.stem}.{ending}" for ending in ("trace.json.gz", "ftrace.txt"))
-        write_whole(trace, perfetto.to_json_gz(recording, about))
+        clock = {"clock": recording.clock}
+        write_whole(trace, perfetto.to_json_gz(recording, about | clock))
         write_whole(text, ftrace.to_text(recording))
         files += [trace, text]
     return files

@@ -43,7 +43,10 @@ class Slice:
 
 @dataclass
 class Recording:
-    """One case's recording. `name` tells cases apart; `stem` is for file names. Cycles from the start of the run."""
+    """One case's recording. `name` tells cases apart; `stem` is for file names.
+
+    Times are cycles of `clock` from the start of the run.
+    """
 
     name: str
     stem: str
@@ -54,6 +57,7 @@ class Recording:
     full: bool
     cpus: int
     rows: list[Row]
+    clock: Row
 
     def of(self, kind: str) -> list[Row]:
         """Return the rows of a kind."""
@@ -88,6 +92,7 @@ def recordings(result: Result) -> list[Recording]:
                 head["full"],
                 head["cpus"],
                 rows,
+                result.clock_of({"label": label, **dict(zip(result.swept, values, strict=True))}),
             )
         )
     return out
