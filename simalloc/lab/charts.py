@@ -111,6 +111,7 @@ def _rest(rows: Sequence[Row], axis: str) -> list[str]:
 AXES = {
     "cpus": "CPUs",
     "batch": "batch (pages)",
+    "batches": "batch (pages)",
     "high": "pcp high (pages)",
     "queues": "receive queues",
     "irq_restore": "price of POPF, irq_restore (cycles)",

@@ -23,7 +23,9 @@ def points(result: Result) -> list[Point]:
 
 def point_words(result: Result, point: Point) -> str:
     """Return a point as people read it: `CPUs: 48`."""
-    return ", ".join(f"{axis_title(name)}: {value}" for name, value in zip(result.swept, point, strict=True))
+    return ", ".join(
+        f"{axis_title(name)}: {str(value).strip('[]')}" for name, value in zip(result.swept, point, strict=True)
+    )
 
 
 def cycles_chart(result: Result, point: Point) -> dict[str, Any]:
