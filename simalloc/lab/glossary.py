@@ -9,8 +9,7 @@ TERMS = {
     "cycle": "One tick of a CPU's clock. At 4 GHz it lasts 0.25 ns. 1 us (microsecond) is 4000 of them.",
     "zone": "A range of memory. It has lists of its free pages, which all CPUs share.",
     "zone->lock": "The lock of those lists: one CPU at a time may use them, the others wait.",
-    "cache line": "64 bytes that move from one CPU's cache to another's when both use them. That takes 50 "
-    "to 300 cycles.",
+    "cache line": "64 bytes. It moves from one CPU's cache to another's when both use it: some 100 cycles.",
     "pcp list": "Per-CPU pages: each CPU's own short list of free pages. To use it, a CPU needs no lock of the zone.",
     "refill, drain": "A refill moves pages from the zone to an empty pcp list; a drain moves pages back. "
     "Both take zone->lock.",
