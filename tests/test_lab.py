@@ -20,6 +20,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
 from simalloc.lab.asked import Asked, carried, origin_of, question_files, read_query, scenario_of, yaml_value
+from simalloc.lab.bench import Bench, Lab
 from simalloc.lab.charts import chart, metrics
 from simalloc.lab.film import films
 from simalloc.lab.keys import every_key, key_of, value_at
@@ -118,6 +119,44 @@ def test_what_is_predicted_is_on_the_graph(number: str) -> None:
     places = [value[0] if isinstance(value, list) else value for value in swept]
     curves = [{"name": case.label, "x": places, "y": [1.0] * len(places)} for case in scenario.compare]
     assert QUESTIONS[number].prediction.answer({"curves": curves}) is not None
+
+
+@pytest.mark.parametrize("number", list(QUESTIONS))
+def test_the_answer_to_a_prediction_is_explained_and_of_one_metric(number: str) -> None:
+    question = QUESTIONS[number]
+    assert question.prediction.metric
+    assert question.prediction.why.startswith("Why: ")
+
+
+def test_an_answer_is_of_its_own_metric_whatever_is_shown() -> None:
+    asked = Asked("q", "1", {"sweep": "{machine.costs.irq_restore: [7, 26]}", "workload.samples": "3"})
+    with Crew(1) as crew:
+        bench = Bench(Lab(crew, Cache()), asked)
+        bench.close()
+    bench.result = run(bench.scenario)
+    found = {metric: bench.answer(chart(bench.result, metric)) for metric in ("total", "alloc", "irqs_off_longest")}
+    assert found["total"] == pytest.approx(8.6, abs=1)
+    assert len(set(found.values())) == 1
+
+
+def test_the_longest_window_is_drawn_against_the_size_of_the_call() -> None:
+    asked = Asked("q", "6", {"sweep": "{workload.batches: [[2], [64]]}", "workload.samples": "3"})
+    shown = chart(run(scenario_of(asked, origin_of(asked))), QUESTIONS["6"].shows)
+    assert (shown["kind"], shown["x"]) == ("lines", "batch (pages)")
+    curves = {each["name"]: each for each in shown["curves"]}
+    assert curves["v6.1, bulk"]["x"] == [2, 64]
+    assert curves["v6.1, bulk"]["y"][1] > 3 * curves["v6.1, bulk"]["y"][0]
+
+
+def test_a_film_says_why_a_restore_takes_other_than_its_price() -> None:
+    asked = Asked("q", "1", {"workload.samples": "3"})
+    scenario = scenario_of(asked, origin_of(asked))
+    number = next(i for i, case in enumerate(scenario.cases) if case.parameters["irq_restore"] == 26)
+    rows = recording(scenario.model_dump(exclude_unset=True), (), number, "20us", "5us")
+    made = films(rows, scenario.cases[number].machine.cost_model())
+    told = [step for film in made for step in film["steps"] if step["step"] == "irq_restore"]
+    assert {step["cycles"] for step in told} == {22, 30}
+    assert all("its price is 26 cycles" in step["about"] for step in told)
 
 
 def test_keys_have_bounds_units_and_sources_from_the_schema() -> None:

@@ -6,8 +6,19 @@ from pathlib import Path
 
 from simalloc_docs.markdown import toctree
 
-OTHERS = {"index", "quickstart", "reference", "model", "validation", "design", "glossary"}
-"""Pages there that are no guides."""
+OTHERS = {
+    "index",
+    "quickstart",
+    "explore",
+    "reference",
+    "model",
+    "validation",
+    "design",
+    "faults",
+    "release",
+    "glossary",
+}
+"""Pages there that are no guides: docs/index.md has them in its own list."""
 
 
 def pages(docs: Path) -> dict[str, str]:

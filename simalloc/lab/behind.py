@@ -30,6 +30,21 @@ from simalloc.scenario import ScenarioError
 KEPT: dict[str, str] = {}
 """Pages of timelines by their secret name; a page's goes when it is closed."""
 
+ABOUT_WINDOWS = (
+    "A window is the time from masking interrupts on a CPU to unmasking them. A device that interrupts in it "
+    "has to wait "
+    "for its end. So short windows are good. 1 us (microsecond) is a millionth of a second."
+)
+ABOUT_LOCKS = (
+    "Times are in us. Acquisitions: how often a CPU took the lock. Contentions: how often it had to wait for that. "
+    "Bounces: how often another CPU had the lock last, so that its cache line had to move."
+)
+ABOUT_RECORDING = (
+    "Record runs one case again and keeps what every CPU does in a short stretch of it. Then the slow motion "
+    "plays single "
+    "calls, and the timeline shows all CPUs."
+)
+
 EMPTY = {"kind": "none", "title": "", "curves": []}
 
 
@@ -61,7 +76,7 @@ class Behind:
         KEPT.pop(self.name, None)
 
     def _build(self) -> None:
-        with Tag("section", classes="lab-behind", aria_label="Behind the graph"):
+        with Tag("section", classes="lab-behind", aria_label="Behind the graph") as self.section:
             Tag("h2", "Behind the graph")
             with Tag("div", classes="results-head") as self.where:
                 Tag("label", "At", for_="point")
@@ -70,10 +85,12 @@ class Behind:
             with self._part("cycles", "Where the cycles went"):
                 self.cycles = Chart(EMPTY)
             with self._part("windows", "The longest time with interrupts off"):
+                Tag("p", ABOUT_WINDOWS)
                 self.windows = Tag("div", classes="lab-windows")
                 self.story = Tag("pre", "", "lab-pre", id="story", tabindex="0", aria_label="the window step by step")
                 self.story.set(hidden="")
             with self._part("locks", "Locks, as /proc/lock_stat prints them"):
+                Tag("p", ABOUT_LOCKS)
                 self.locks = Tag("pre", "", "lab-pre", id="locks", tabindex="0", aria_label="lock statistics")
             with self._part("recording", "Timeline and slow motion"):
                 self._recorder()
@@ -91,7 +108,7 @@ class Behind:
         return part
 
     def _recorder(self) -> None:
-        Tag("p", "Records what every CPU does in a short stretch of one run, and picks out single calls to watch.")
+        Tag("p", ABOUT_RECORDING)
         with Tag("form", classes="lab-record") as form:
             self.fields = {}
             for name, title in (("case", "Case"), ("start", "from"), ("length", "for")):
@@ -111,6 +128,10 @@ class Behind:
     def _chosen(self, place: str) -> None:
         self.point.set(value=place)
         self.show()
+        if self._points:  # what is recorded next is of the same point
+            here = [i for i, (_, point) in enumerate(self._cases) if point == self._points[self._place()]]
+            if here:
+                self.fields["case"].set(value=str(here[0]))
 
     def _place(self) -> int:
         place = str(self.point.props.get("value", ""))
@@ -119,6 +140,7 @@ class Behind:
     def show(self) -> None:
         """Show what is known now of the point that is looked at."""
         result = self.bench.result
+        self.section.set(hidden="" if self.bench.hidden else None)
         if result is None or self.bench.hidden:
             return
         self._menus(result)
@@ -137,7 +159,7 @@ class Behind:
         cases = [(case.label, tuple(case.parameters.values())) for case in self.bench.scenario.cases]
         if cases != self._cases:
             self._cases = cases
-            _fill(self.fields["case"], [", ".join(map(str, (label, *point))) for label, point in cases])
+            _fill(self.fields["case"], [self._case_words(label, point) for label, point in cases])
             self.fields["case"].set(value=str(len(cases) - 1))
             self.fields["start"].set(value=self._middle())
         if found != self._points:
@@ -145,6 +167,12 @@ class Behind:
             _fill(self.point, [point_words(result, each) for each in found])
             self.point.set(value=str(len(found) - 1))
             self.where.set(hidden="" if len(found) < 2 else None)
+
+    def _case_words(self, label: str, point: Point) -> str:
+        result = self.bench.result
+        if result is None or not point:
+            return label
+        return f"{label}; {point_words(result, point)}"
 
     def _middle(self) -> str:
         """Return where to begin a recording: in the middle of a run whose length is known, else after its start."""
@@ -215,15 +243,21 @@ class Behind:
             self.told.text = f"Nothing happened in that stretch.{end}"
             return
         KEPT[self.name] = page
-        words = ", ".join([label, *map(str, point)])
-        self.told.text = (
-            f"{words}: {len(rows):,} events in {(whole['end'] - whole['start']) / whole['ghz'] / 1000:.1f} us."
-        )
+        words = self._case_words(label, point)
+        us = (whole["end"] - whole["start"]) / whole["ghz"] / 1000
+        self.told.text = f"{len(rows):,} events in {us:.1f} us of this case: {words}."
         with self.films:
             if made:
                 self._film_menu(made)
             Tag("h3", "Timeline")
-            Tag("iframe", src=f"/lab-timeline/{self.name}?{token_urlsafe(4)}", title="timeline", classes="lab-timeline")
+            height = f"height: {min(34, 17 + 1.5 * bench.scenario.cases[number].machine.cpus):g}rem"
+            Tag(
+                "iframe",
+                src=f"/lab-timeline/{self.name}?{token_urlsafe(4)}",
+                title="timeline",
+                classes="lab-timeline",
+                style=height,
+            )
 
     def _film_menu(self, made: list[dict[str, Any]]) -> None:
         Tag("h3", "Slow motion")

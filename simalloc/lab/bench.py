@@ -145,8 +145,16 @@ class Bench:
             return {"kind": "none", "title": "The first points are on their way.", "curves": []}
         names = self.shown_metrics()
         if self.metric not in names:
-            self.metric = next(iter(names), "")
+            wanted = self.question.shows if self.question else ""
+            self.metric = wanted if wanted in names else next(iter(names), "")
         return chart(self.result, self.metric)
+
+    def answer(self, shown: Chart) -> float | None:
+        """Return what was to be predicted, of the metric that it is about, whatever else the graph shows."""
+        prediction = self.prediction
+        if self.result is None:
+            return None
+        return prediction.answer(chart(self.result, prediction.metric) if prediction.metric else shown)
 
     def command(self) -> str:
         """Return the command line that gives the same bytes."""

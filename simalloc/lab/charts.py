@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ FIRST = ("throughput", "score", "total", "alloc", "cycles_per_op", "time_per_op"
 """What is shown first, if it is there."""
 
 NOT_SHOWN = ("closed_form", "one_cpu_total", "warmup")
+ONE_BATCH = re.compile(r"\[(\d+)\]")
 LOGARITHMIC = 16
 """An axis whose values span so much is logarithmic."""
 
@@ -62,7 +64,7 @@ def chart(result: Result, metric: str) -> Chart:
     return {
         "kind": "lines",
         "title": result.scenario,
-        "x": _axis_title(axis),
+        "x": axis_title(axis),
         "y": about,
         "log": bool(xs[0] > 0 and xs[-1] / xs[0] > LOGARITHMIC and axis != "cpus"),
         "curves": found,
@@ -106,9 +108,19 @@ def _rest(rows: Sequence[Row], axis: str) -> list[str]:
     return [name for name in names if any(len(values.get(name, ())) > 1 for values in seen.values())]
 
 
-def _axis_title(axis: str) -> str:
-    known = {"cpus": "CPUs", "batch": "batch (pages)", "high": "pcp high (pages)", "queues": "receive queues"}
-    return known.get(axis, axis)
+AXES = {
+    "cpus": "CPUs",
+    "batch": "batch (pages)",
+    "batches": "batch (pages)",
+    "high": "pcp high (pages)",
+    "queues": "receive queues",
+    "irq_restore": "price of POPF, irq_restore (cycles)",
+}
+
+
+def axis_title(axis: str) -> str:
+    """Return what is written at an axis: words and unit where they are known, else the name of the key."""
+    return AXES.get(axis, axis)
 
 
 def _beside(result: Result, metric: str, axis: str, label: str) -> Chart:
@@ -138,6 +150,9 @@ def _latencies(result: Result) -> list[Row]:
         if row.get("cpu") != "all" or row.get("site") != "all":
             continue
         head = {"label": row["label"], **{name: row[name] for name in result.swept if name in row}}
+        alone = ONE_BATCH.fullmatch(str(row.get("batches", "")))
+        if alone:  # a sweep over batches, one at a time: a number to draw against, as rows of figures have it
+            head["batch"] = int(alone[1])
         for kind, column, metric in (*wanted, ("irq_latency", "mean", "irq_latency_mean")):
             if row["kind"] == kind and isinstance(row.get(column), int | float):
                 rows.append({**head, "metric": metric, "value": result.microseconds(row, row[column]), "unit": unit})

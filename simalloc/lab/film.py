@@ -159,6 +159,8 @@ def _steps(steps: Sequence[Row], mine: Sequence[Row], start: int, costs: CostMod
         if name == "spin":
             name, about = "wait for the lock", f"when this wait began, CPU {row['owner']} had it"
         times = row.get("times", 1)
+        if name == "irq_restore" and times == 1:
+            about += _overlap(row["end"] - row["start"], costs)
         yield {
             "at": row["start"] - start,
             "cycles": row["end"] - row["start"],
@@ -167,6 +169,15 @@ def _steps(steps: Sequence[Row], mine: Sequence[Row], start: int, costs: CostMod
             "site": row["site"],
             "about": about,
         }
+
+
+def _overlap(cycles: int, costs: CostModel) -> str:
+    """Return why a restore of the interrupt flag takes other than its price."""
+    price = round(costs.parameters["irq_restore"].cycles)
+    if cycles == price or abs(price - cycles) != round(costs.parameters["irq_overlap"].cycles):
+        return ""
+    by = f"{abs(price - cycles)} {'less' if cycles < price else 'more'}"
+    return f" (its price is {price} cycles; the fitted irq_overlap makes it {by} here)"
 
 
 def _counts(rows: Sequence[Row], cpu: int, start: int, end: int) -> list[dict[str, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from nicegui import Client, app, ui
@@ -14,12 +15,14 @@ from simalloc.lab.away import Away
 from simalloc.lab.behind import Behind, add_timelines
 from simalloc.lab.bench import Bench, Lab
 from simalloc.lab.elements import WEB, Chart, Tag, on_value
+from simalloc.lab.glossary import show_terms
 from simalloc.lab.keys import every_key, key_of
 from simalloc.lab.panel import Columns, Control, control
 from simalloc.lab.questions import QUESTIONS
 from simalloc.machine import LOCK_KINDS
 from simalloc.scenario import ScenarioError
 from simalloc.scenario.library import shipped
+from simalloc.scenario.reading import parse, plain, read_text
 
 LOOK_EVERY = 0.2
 """Seconds between two looks at whether more is known."""
@@ -68,10 +71,13 @@ def _start_page(lab: Lab) -> None:
         Tag("h1", "simalloc lab")
         Tag(
             "p",
-            "How do CPUs share the Linux page allocator? Choose a question, move a slider, and watch the simulator "
-            "answer. Nothing leaves this computer.",
+            "How do CPUs share the Linux page allocator, the part of the kernel that hands out memory? "
+            "Choose a question, "
+            "move a slider, and watch the simulator answer. Begin with question 1 if this is new to you. Nothing "
+            "leaves this computer.",
             "lead",
         )
+        show_terms()
         with Tag("ol", classes="cards"):
             for each in QUESTIONS.values():
                 with Tag("li"):
@@ -81,10 +87,10 @@ def _start_page(lab: Lab) -> None:
                     with Tag("p", classes="card-foot"):
                         Tag(
                             "a",
-                            "with a prediction first",
+                            "predict first, then see",
                             "quiet",
                             href="/lab?" + lecture,
-                            aria_label=f"{each.title} With a prediction first",
+                            aria_label=f"{each.title} Predict first, then see",
                         )
         Tag("h2", "Or begin with a scenario")
         with Tag("ul", classes="scenarios"):
@@ -94,6 +100,13 @@ def _start_page(lab: Lab) -> None:
             for name in shipped():
                 with Tag("li"):
                     Tag("a", name, href="/lab?" + Asked("s", name).query())
+                    Tag("span", _about(name))
+
+
+@cache
+def _about(name: str) -> str:
+    """Return what a shipped scenario says about itself."""
+    return str(plain(parse(name, read_text(shipped()[name]))).get("about", ""))
 
 
 def _refused(text: str) -> None:
@@ -157,10 +170,11 @@ class _Page:
     def _ask(self) -> None:
         question = self.bench.question
         with Tag("div", classes="lab-ask"):
-            Tag("h1", question.title if question else self.bench.before.name)
+            Tag("h1", f"{question.number}. {question.title}" if question else self.bench.before.name)
             Tag("p", question.text if question else self.bench.before.about)
             if question:
                 Tag("p", question.try_, "try")
+            show_terms()
 
     # Controls
 
@@ -293,10 +307,14 @@ class _Page:
         bench = self.bench
         if bench.guess is None:
             return
-        answer = bench.prediction.answer(chart)
-        unit = bench.prediction.unit
+        prediction, answer = bench.prediction, bench.answer(chart)
+        unit = prediction.unit
         found = "not known yet" if answer is None else f"{answer:.3g} {unit}"
-        self.told.text = f"{bench.prediction.text} You said {bench.guess:g} {unit}; simulated: {found}."
+        if answer is not None and answer < 0:
+            found += f" (below 0: {prediction.below})"
+        simulated = "simulated, with your changes" if bench.asked.settings else "simulated"
+        told = f"{prediction.text} You said {bench.guess:g} {unit}; {simulated}: {found}."
+        self.told.text = " ".join(filter(None, (told, prediction.why)))
 
     def _status(self, progress: Any) -> str:
         if progress.error:
@@ -309,3 +327,13 @@ class _Page:
 
     def _take_away(self) -> None:
         self.away = Away(self.bench)
+        question = self.bench.question
+        if question is None:
+            return
+        with Tag("section", classes="lab-away", aria_label="Go on"):
+            Tag("h2", "Go on")
+            Tag("p", f"The same question with code and exercises: notebooks/{question.notebook}.ipynb.")
+            following = QUESTIONS.get(str(int(question.number) + 1))
+            if following:
+                again = Asked("q", following.number, predict=self.bench.asked.predict).query()
+                Tag("a", f"Next: {following.number}. {following.title}", href=f"/lab?{again}", id="next")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from simalloc.lab.charts import axis_title
 from simalloc.plots import cycles
 from simalloc.plots.activities import GROUPS
 from simalloc.results import LockStatError, Result, Row, lock_stat_rows, lock_stat_text
@@ -22,8 +23,10 @@ def points(result: Result) -> list[Point]:
 
 
 def point_words(result: Result, point: Point) -> str:
-    """Return a point as people read it: `cpus 48`."""
-    return ", ".join(f"{name} {value}" for name, value in zip(result.swept, point, strict=True))
+    """Return a point as people read it: `CPUs: 48`."""
+    return ", ".join(
+        f"{axis_title(name)}: {str(value).strip('[]')}" for name, value in zip(result.swept, point, strict=True)
+    )
 
 
 def cycles_chart(result: Result, point: Point) -> dict[str, Any]:
@@ -67,12 +70,13 @@ def window_words(result: Result, point: Point) -> list[tuple[str, int, str]]:
         us = partial(_us, result, row)
         parts = [
             f"{us(row['max_waited'])} waiting for a lock" if row["max_waited"] else "",
-            f"{us(row['max_held'])} holding one" if row["max_held"] else "",
-            f"{us(row['max_rest'])} with other work" if row["max_rest"] else "",
+            f"{us(row['max_held'])} holding a lock" if row["max_held"] else "",
+            f"{us(row['max_rest'])} doing other work" if row["max_rest"] else "",
         ]
         words = (
-            f"The longest lasted {row['max']} cycles ({us(row['max'])}), on CPU {row['max_cpu']}; it ended in "
-            f"{row['max_site']}. In it the CPU spent {', '.join(filter(None, parts)) or 'nothing'}. "
+            f"The longest lasted {row['max']:,} cycles ({us(row['max'])}), on CPU {row['max_cpu']}. It ended "
+            f"in the kernel "
+            f"function {row['max_site']}. In it the CPU spent {', '.join(filter(None, parts)) or 'nothing'}. "
             f"There were {row['count']:,} such windows, {us(row['mean'])} long on average."
         )
         found.append((row["label"], int(row["max"]), words))

@@ -18,7 +18,7 @@ class Group:
 GROUPS = (
     Group("own work", ("own work",), "#0072B2", ""),
     Group("calls, lists, preparing pages", ("call overhead", "prepare", "statistics", "list"), "#A6D8F5", ""),
-    Group("masking interrupts", ("mask/unmask",), "#222222", "//"),
+    Group("masking interrupts, preemption", ("mask/unmask",), "#222222", "//"),
     Group("buddy allocator", ("buddy removal", "buddy insertion"), "#5CC3A1", ""),
     Group("cache misses", ("cache miss",), "#F0E442", ".."),
     Group("taking and releasing locks", ("lock acquire/release",), "#7A4F9A", "||"),

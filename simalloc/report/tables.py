@@ -108,6 +108,17 @@ def _errors(result: Result) -> Table:
     return Table("errors", "Errors against published figures", about, columns, rows)
 
 
+WORDS = {
+    "alloc": "an allocation",
+    "free": "a free",
+    "total": "an allocation and a free",
+    "repeat": "an allocation and a free of the same page",
+    "refilled": "pages that refills took from the zone",
+    "drained": "pages that drains gave back to it",
+}
+"""Metrics whose names say little to somebody who sees them first, in words."""
+
+
 def _figures(result: Result) -> Table:
     keys = list(dict.fromkeys(name for row in result.rows for name in parameters(row)))
     optional = {
@@ -129,6 +140,9 @@ def _figures(result: Result) -> Table:
     ]
     names = ("label", *keys, "metric", "value", "unit", *shown)
     about = "Everything the workload measured; ± is half a 95 % interval."
+    known = [f"{name}: {words}" for name, words in WORDS.items() if any(row["metric"] == name for row in rows)]
+    if known:
+        about += f" Metrics: {'; '.join(known)}."
     return Table("rows", "What was measured", about, columns, [[row.get(name) for name in names] for row in rows])
 
 

@@ -19,7 +19,7 @@ export default {
         <section><h4>CPU {{ film.cpu }}, in {{ film.context }}</h4>
           <ul class="film-masks"><li :class="{ off: masked }">interrupts {{ masked ? "off" : "on" }}</li><li :class="{ off: unpreempted }">preemption {{ unpreempted ? "off" : "on" }}</li><li v-if="usesBh" :class="{ off: bhOff }">bottom halves {{ bhOff ? "off" : "on" }}</li></ul>
         </section>
-        <section v-if="pcp"><h4>This CPU's list (pcp)</h4><div ref="pcp"></div><p>{{ pcp.count }} pages; high {{ pcp.high }}, batch {{ pcp.batch }}{{ each > 1 ? "; a square is " + each + " pages" : "" }}</p></section>
+        <section v-if="pcp"><h4>This CPU's list (pcp)</h4><div ref="pcp"></div><p>{{ pcp.count }} pages (blue). At {{ pcp.high }} pages (pcp.high; from there on orange) a free gives pages back. A batch is {{ pcp.batch }} pages.{{ each > 1 ? " A square is " + each + " pages." : "" }}</p></section>
         <section v-for="zone in zonesNow" class="film-zone"><h4>Buddy lists of zone {{ zone.name }}</h4>
           <table class="film-buddy"><thead><tr><th scope="col">order</th><th scope="col">block</th><th scope="col" colspan="2">free blocks</th><th scope="col">change</th></tr></thead>
             <tbody><tr v-for="one in zone.orders" :class="{ changed: one.by }"><th scope="row">{{ one.order }}</th><td>{{ one.size }}</td><td aria-hidden="true" class="film-bar-cell"><span :style="{ width: one.width + '%' }"></span></td><td>{{ one.blocks.toLocaleString("en-US") }}</td><td>{{ one.by ? (one.by > 0 ? "▲ +" : "▼ −") + Math.abs(one.by).toLocaleString("en-US") : "" }}</td></tr></tbody></table>
