@@ -14,6 +14,9 @@ import time
 
 from situations import situations
 
+AT_LEAST = 0.1
+"""Seconds of a turn: what takes less is run again, because a single millisecond is measured badly. The best counts."""
+
 
 def main() -> None:
     """Say which build this is, then answer until there is nothing more."""
@@ -25,11 +28,14 @@ def main() -> None:
         print(json.dumps("pure Python"), flush=True)  # simalloc from before there was another
     for line in sys.stdin:
         number, model = line.split()
-        run = getattr(situations()[int(number)], model)()
-        gc.collect()
-        began = time.process_time()
-        found = run()
-        took = time.process_time() - began
+        took, spent = float("inf"), 0.0
+        while spent < AT_LEAST:
+            run = getattr(situations()[int(number)], model)()
+            gc.collect()
+            began = time.process_time()
+            found = run()
+            spent += (once := time.process_time() - began)
+            took = min(took, once)
         print(json.dumps([took, hashlib.sha256(repr(found).encode()).hexdigest()]), flush=True)
 
 
