@@ -29,9 +29,9 @@ def main() -> None:
     for line in sys.stdin:
         number, model = line.split()
         took, spent = float("inf"), 0.0
+        gc.collect()
         while spent < AT_LEAST:
             run = getattr(situations()[int(number)], model)()
-            gc.collect()
             began = time.process_time()
             found = run()
             spent += (once := time.process_time() - began)
