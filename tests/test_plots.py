@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from simalloc.measure.lock_stat import Times
 from simalloc.plots import FIGURES, NoSuchFigure, Series, applying, checked, draw, wanted
 from simalloc.plots.style import save
-from simalloc.results import FIGURE_ABOUT, Result
+from simalloc.results import FIGURE_ABOUT, Result, metric_table
 from simalloc.runs import run
 from simalloc.runs.prices import prices
 from simalloc.scenario import ScenarioError, build, load, shipped
@@ -246,3 +246,10 @@ def test_times_of_a_label_are_by_the_clock_of_its_own_machine(label: str, ghz: f
 def test_cycles_and_instructions_are_not_drawn_side_by_side() -> None:
     other = {"label": "b", "machine": {"preset": "linux-6.12-instructions"}}
     assert applying(run(build(SMALL | {"compare": [{"label": "a"}, other]}))) == []
+
+
+def test_a_table_has_a_line_for_each_unit() -> None:
+    bench = {"kind": "alloc-bench", "modes": ["repeat"], "pages": 8, "repeats": 4}
+    other = {"label": "b", "machine": {"preset": "linux-6.12-instructions"}}
+    text = metric_table(run(build({"name": "t", "workload": bench, "compare": [{"label": "a"}, other]})))
+    assert (" (ns)" in text, " (instructions)" in text) == (True, True)

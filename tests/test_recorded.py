@@ -100,6 +100,7 @@ GOOD = TRACEFS
         ((GOOD + GOOD[:60] + "\n").encode(), "t:2: the line is cut short"),
         ((GOOD + GOOD.replace("12.000345", "11.9")).encode(), "t:2: time goes back on CPU 1: 11.9 after a later time"),
         ((GOOD + GOOD.replace("12.000345", "99")).encode(), "t:2: time 99: lines before have another kind of clock"),
+        (GOOD.replace("order=0", f"order={10**30}").encode(), "t:1: order=10000000000000000000: no kernel has blocks"),
         (gzip.compress(GOOD.encode() * 1000, mtime=0)[:-40], "t:"),
         (b"# tracer: nop\n", "t: no line is an event of a trace"),
     ],

@@ -50,7 +50,7 @@ def draw(result: Result) -> Figure:
         for axis, label in zip(axes, labels, strict=False):
             for i, metric in enumerate(LOCKS):
                 _curve(axis, next(c for c in curves if (c["label"], c["metric"]) == (label, metric)), i)
-            axis.set_title(f"{label}:\nwaiting", fontsize=14)
+            axis.set_title(style.above(f"{label}:\nwaiting", len(labels) + 2), fontsize=14)
             axis.set_ylabel("share of all CPU cycles (%)")
         top = max(axis.get_ylim()[1] for axis in axes[:-1])
         for axis in axes[:-1]:

@@ -69,6 +69,9 @@ EXTFRAG_TYPE = re.compile(r"alloc_migratetype=(\d+)")
 TYPED = (Kind.ALLOC, Kind.LOCKED, Kind.DRAIN)
 """Kinds that tell a migratetype."""
 
+LARGEST_ORDER = 30
+"""No kernel has blocks of so many pages (2**30 are 4 TiB); a line that says so is damaged."""
+
 MOST_TASKS = 10_000
 """Tasks whose lines are remembered."""
 
@@ -180,8 +183,8 @@ class TraceReader:
                 heard.first = time
             heard.last = max(heard.last, time)
             try:
-                pid, frame = self._pid(line[: found.start()]), int(pfn, 0)
-                event = Event(kind, number, time, cpu, pid, level, frame, int(order), int(mt or 0), refill != "0")
+                pid, frame, size = self._pid(line[: found.start()]), int(pfn, 0), self._order(number, order)
+                event = Event(kind, number, time, cpu, pid, level, frame, size, int(mt or 0), refill != "0")
             except ValueError:
                 raise self._wrong(number, line) from None
             yield event
@@ -199,6 +202,12 @@ class TraceReader:
             if len(self._pids) > MOST_TASKS:
                 self._pids.clear()
         return pid
+
+    def _order(self, number: int, text: str) -> int:
+        order = int(text)
+        if order > LARGEST_ORDER:
+            raise RecordedError(str(self.file), f"order={text[:20]}: no kernel has blocks of that order", number)
+        return order
 
     def _time(self, number: int, text: str) -> int:
         whole, dot, part = text.partition(".")

@@ -62,15 +62,15 @@ CELL = 16
 def metric_table(result: Result) -> str:
     """Return the metrics named in TITLES as text, with intervals, changes, published figures and errors."""
     labels = [case["label"] for case in result.cases]
-    blocks: dict[str, dict[str, Row]] = {}
+    blocks: dict[tuple[str, str], dict[str, Row]] = {}
     for row in result.rows:
         if row["metric"] in TITLES:
-            blocks.setdefault(row["metric"], {})[row["label"]] = row
-    names = {metric: f"{TITLES[metric]} ({_unit(cells)})" for metric, cells in blocks.items()}
+            blocks.setdefault((row["metric"], row["unit"]), {})[row["label"]] = row
+    names = {(metric, unit): f"{TITLES[metric]} ({unit})" for metric, unit in blocks}
     width = max(map(len, names.values())) + 1
     lines = [f"{'':<{width}}{line}" for line in heads(labels, CELL)]
-    for metric, cells in blocks.items():
-        lines.append(f"{names[metric]:<{width}}" + "".join(_value(cells.get(label)) for label in labels))
+    for (metric, unit), cells in blocks.items():
+        lines.append(f"{names[metric, unit]:<{width}}" + "".join(_value(cells.get(label)) for label in labels))
         base = cells.get(labels[0])
         if metric in CHANGES and base and base["value"] and len(labels) > 1:
             changes = [_change(cells.get(label), base) for label in labels[1:]]
@@ -81,10 +81,6 @@ def metric_table(result: Result) -> str:
             lines.append(f"{'  published':<{width}}" + "".join(_published(cells.get(label)) for label in labels))
             lines.append(f"{'  error':<{width}}" + "".join(_error(cells.get(label)) for label in labels))
     return "\n".join(line.rstrip() for line in lines)
-
-
-def _unit(cells: dict[str, Row]) -> str:
-    return str(next(iter(cells.values()))["unit"])
 
 
 def _value(row: Row | None) -> str:

@@ -16,13 +16,13 @@ def sweep_table(result: Result) -> str:
     """Return the metrics that have a title, with intervals, published figures and errors; labels side by side."""
     labels = [case["label"] for case in result.cases]
     names = [*result.swept, *_varying(result)]
-    blocks: dict[str, dict[tuple[object, ...], dict[str, Row]]] = {}
+    blocks: dict[tuple[str, str], dict[tuple[object, ...], dict[str, Row]]] = {}
     for row in result.rows:
         if row["metric"] in TITLES:
             point = tuple(row.get(name, "") for name in names)
-            blocks.setdefault(row["metric"], {}).setdefault(point, {})[row["label"]] = row
-    order = [metric for metric in TITLES if metric in blocks]
-    return "\n\n".join(_block(names, labels, metric, blocks[metric]) for metric in order)
+            blocks.setdefault((row["metric"], row["unit"]), {}).setdefault(point, {})[row["label"]] = row
+    order = sorted(blocks, key=lambda block: list(TITLES).index(block[0]))
+    return "\n\n".join(_block(names, labels, metric, blocks[metric, unit]) for metric, unit in order)
 
 
 def _varying(result: Result) -> list[str]:

@@ -136,7 +136,7 @@ def _add(
         elif figure.ci95 is not None:
             row["ci95"] = figure.ci95
         base = pairs.get(_key(figure))
-        if baseline is not runs and base is not None and len(values) > 1 and len(baseline) > 1:
+        if baseline is not runs and result.one_unit and base is not None and len(values) > 1 and len(baseline) > 1:
             row |= _paired(values, [each.measured[base].value for each in baseline])
         beside = None
         if published:

@@ -35,5 +35,5 @@ def plot(
     load_plugins(plugin)
     load_installed()
     formats = ("png", "svg") if format_ is FigureFormat.BOTH else (format_.value,)
-    for file in draw_figures(saved_run(folder), folder, kind, formats):
-        typer.echo(f"saved {file}")
+    files = draw_figures(saved_run(folder), folder, kind, formats)
+    typer.echo("\n".join(f"saved {file}" for file in files) or f"{folder}: no figure shows what this run has")
