@@ -251,5 +251,7 @@ def test_cycles_and_instructions_are_not_drawn_side_by_side() -> None:
 def test_a_table_has_a_line_for_each_unit() -> None:
     bench = {"kind": "alloc-bench", "modes": ["repeat"], "pages": 8, "repeats": 4}
     other = {"label": "b", "machine": {"preset": "linux-6.12-instructions"}}
-    text = metric_table(run(build({"name": "t", "workload": bench, "compare": [{"label": "a"}, other]})))
+    text = metric_table(
+        run(build({"name": "t", "allocator": "v6.12", "workload": bench, "compare": [{"label": "a"}, other]}))
+    )
     assert (" (ns)" in text, " (instructions)" in text) == (True, True)
