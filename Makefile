@@ -4,8 +4,8 @@ PYTHON ?= python3
 # In CI the versions that were last seen to work; elsewhere what is newest.
 PINNED := $(if $(CI),--constraint .ci/constraints.txt)
 BIN := .venv/bin
-# Python compiles a module when it is first imported; pip would compile thousands that nobody imports, for a minute.
-INSTALL := install --quiet --disable-pip-version-check --no-compile
+# In CI modules are compiled when they are first imported: pip would compile thousands that nobody imports, for a minute.
+INSTALL := install --quiet --disable-pip-version-check $(if $(CI),--no-compile)
 # Where this is set, each of the hundreds of commands that tests start would compile every module it imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
